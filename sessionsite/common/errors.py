@@ -1,0 +1,83 @@
+"""What the domain refuses, in families that every face can translate."""
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """A rule of the domain refused. Faces translate it; nobody in between catches it.
+
+    The message is for people; `code` is for programs and never changes; `details` holds JSON values.
+    """
+
+    code = "invalid"
+    status = 400
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __str__(self) -> str:
+        return self.message
+
+    def as_json(self) -> dict[str, Any]:
+        """The one error body of this server's own interfaces."""
+        return {"error": self.message, "code": self.code, "details": self.details}
+
+
+class NotAllowed(DomainError):
+    """The caller is known, the right is missing."""
+
+    code, status = "not_allowed", 403
+
+
+class Missing(DomainError):
+    """No such thing, or not the caller's: both look the same from outside."""
+
+    code, status = "not_found", 404
+
+
+class Conflict(DomainError):
+    """The thing is in a state that does not permit this."""
+
+    code, status = "conflict", 409
+
+
+class PreconditionFailed(DomainError):
+    """The caller changed an older version than the current one."""
+
+    code, status = "precondition_failed", 412
+
+
+class TooLarge(DomainError):
+    """The input is over a limit; the details name the limit."""
+
+    code, status = "too_large", 413
+
+
+class Unprocessable(DomainError):
+    """Well-formed, but it contradicts what was accepted before."""
+
+    code, status = "unprocessable", 422
+
+
+class PreconditionRequired(DomainError):
+    """The change must name the version it was made from."""
+
+    code, status = "precondition_required", 428
+
+
+class Busy(DomainError):
+    """Not now; the same request may succeed after `retry_after_s` seconds (the Retry-After header)."""
+
+    code, status = "busy", 503
+
+    def __init__(self, message: str, *, retry_after_s: int = 1, **details: Any) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, **details)
+        self.retry_after_s = retry_after_s
+
+
+class NoRoom(DomainError):
+    """The disk, or a share of it, is full: reading and stopping still work."""
+
+    code, status = "disk_full", 507
