@@ -3,13 +3,29 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
-FOLDER = None
-if "DATA_DIR" not in os.environ:
-    FOLDER = os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="sessionsite-tests-")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+
+
+def _own_folder() -> Path:
+    """A fresh folder, inside DATA_DIR where one is named: what is kept there is never touched.
+
+    A worker of pytest-xdist inherits the folder of the run and takes a part of it.
+    """
+    parent = os.environ.get("DATA_DIR")
+    if WORKER:
+        return Path(parent) / WORKER
+    if parent:
+        Path(parent).mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="tests-", dir=parent))
+
+
+FOLDER = _own_folder()
+os.environ["DATA_DIR"] = str(FOLDER)
 
 
 def pytest_unconfigure(config) -> None:
-    """Remove the folder this process made; workers of pytest-xdist inherit it and leave it alone."""
-    if FOLDER is not None:
+    """Remove the folder with everything in it."""
+    if not WORKER:
         shutil.rmtree(FOLDER, ignore_errors=True)

@@ -1,0 +1,69 @@
+# `make run` starts the server, `make test` runs the tests; both create what they need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+SERVER ?= uvicorn
+PYTEST_ARGS ?= -n 2
+
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make requirements"
+
+.PHONY: help install dev run test browser-test lint format requirements clean
+
+help:
+	@echo "make install   create $(VENV) with the pinned packages"
+	@echo "make run       start the server with two simulated cameras (HOST, PORT, DATA_DIR, SERVER)"
+	@echo "make test      run the tests without any outside service (PYTEST_ARGS)"
+	@echo "make lint      ruff, migrations, deployment checks, architecture tests"
+	@echo "make format    rewrite the sources in the house format"
+
+install: $(VENV)/.installed
+
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: requirements.txt | $(VENV)/.created
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/.installed
+	$(PIP_INSTALL) -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+# DATA_DIR reaches the server through the environment.
+run: install
+	@exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT) --server $(SERVER) --demo
+
+# DATABASE_URL and REDIS_URL in the environment run the same tests on PostgreSQL and Redis.
+test: dev
+	$(BIN)/python -m pytest --ignore=tests/browser $(PYTEST_ARGS)
+
+browser-test: dev
+	$(BIN)/python -m pytest tests/browser
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	DATA_DIR=$(VENV)/lint $(BIN)/python manage.py makemigrations --check --dry-run
+	DATA_DIR=$(VENV)/lint TLS=1 ALLOWED_HOSTS=sessions.example.org \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python -m pytest -q tests/architecture
+
+format: dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Compiles the pins anew from the ranges in pyproject.toml.
+requirements: dev
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --all-extras -c requirements.txt -o requirements-optional.txt
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
