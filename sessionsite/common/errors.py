@@ -81,3 +81,8 @@ class NoRoom(DomainError):
     """The disk, or a share of it, is full: reading and stopping still work."""
 
     code, status = "disk_full", 507
+
+
+def quoted(text: str, limit: int = 64) -> str:
+    """The head of a client's text for `details`: at most `limit` characters, always encodable."""
+    return text[:limit].encode("utf-8", "replace").decode()

@@ -6,7 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
-from .errors import DomainError
+from .errors import DomainError, quoted
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32: no i, l, o, u
 BODY_CHARS = 26  # 130 bits hold 48 bits of milliseconds and 80 random bits
@@ -55,7 +55,7 @@ def created_at_of(key: str) -> datetime:
     """The moment `key` was made, to the millisecond, aware UTC. Raises BadKey."""
     prefix = key.rpartition("_")[0]
     if not prefix or not is_key(key, prefix):
-        raise BadKey("not a key", key=key[:64])
+        raise BadKey("not a key", key=quoted(key))
     return _EPOCH + timedelta(milliseconds=_decode(key[-BODY_CHARS:]) >> RANDOM_BITS)
 
 

@@ -1,0 +1,144 @@
+"""Names and places of files: the media folder, safe names, whole writes.
+
+An accepted media file lies at `MEDIA_ROOT/<organisation>/<yyyy>/<mm>/<dd>/<key>.<ext>`; how it gets there,
+and how it is taken back when its row does not commit, is in `inflight.py`.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from .errors import DomainError, NoRoom
+from .ids import created_at_of
+
+INFLIGHT = "inflight"
+MAX_NAME_BYTES = 150
+_COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
+_EXTENSION = re.compile(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8})?", re.ASCII)
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}  # control, direction and joining marks, surrogates, unassigned
+
+
+class BadPath(DomainError):
+    """The name would lead out of the media folder, or is no name of a media file."""
+
+    code = "bad_path"
+
+
+def media_root() -> Path:
+    """The folder of all media; everything below it belongs to this server."""
+    return Path(settings.MEDIA_ROOT)
+
+
+def media_path(organisation_slug: str, key: str, ext: str) -> str:
+    """`<organisation>/<yyyy>/<mm>/<dd>/<key>.<ext>`, the day taken from the key. Raises BadPath, BadKey.
+
+    ext: `jpg`, or two parts such as `thumb.webp`.
+    """
+    if not _EXTENSION.fullmatch(ext):
+        raise BadPath("not a file extension")
+    folder = f"{INFLIGHT}.org" if organisation_slug == INFLIGHT else organisation_slug  # no slug has a dot
+    return check_path(f"{folder}/{created_at_of(key):%Y/%m/%d}/{key}.{ext}")
+
+
+def check_path(path: str) -> str:
+    """`path` when it is the relative path of a media file. Raises BadPath for anything else."""
+    parts = path.split("/")
+    if len(parts) < 2 or parts[0] == INFLIGHT or not all(_COMPONENT.fullmatch(part) for part in parts):
+        raise BadPath("not the path of a media file")
+    return path
+
+
+def media_file(path: str) -> Path:
+    """Where the media file `path` lies on disk. Raises BadPath."""
+    return media_root() / check_path(path)
+
+
+def remove_media(paths: Iterable[str]) -> int:
+    """The media files `paths` are gone; one that was not there is no error. Returns the bytes set free."""
+    freed_bytes = 0
+    for path in paths:
+        target = media_file(path)
+        with contextlib.suppress(FileNotFoundError):
+            size_bytes = target.stat().st_size
+            target.unlink()
+            freed_bytes += size_bytes
+    return freed_bytes
+
+
+def safe_name(text: object, default: str = "file") -> str:
+    """A name for display and attachments: one line, no path, no invisible characters, at most 150 bytes.
+
+    Letters of every script stay. The extension survives the cut. `default` when nothing is left.
+    """
+    name = unicodedata.normalize("NFC", str(text).encode("utf-8", "ignore").decode())
+    name = "".join(" " if char.isspace() else char for char in name)
+    name = "".join(char for char in name if unicodedata.category(char) not in _UNSEEN)
+    name = re.sub(r'[<>:"|?*]', "_", re.split(r"[/\\]", name)[-1])
+    name = re.sub(r" +", " ", name).strip(" .")
+    stem, ext = os.path.splitext(name)
+    if len(ext) > 10:
+        stem, ext = name, ""
+    stem = stem.encode()[: MAX_NAME_BYTES - len(ext.encode())].decode(errors="ignore").strip(" .")
+    return f"{stem}{ext}" if stem else default
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """`path` holds `data`, whole or not at all, and with DURABILITY=power also after a power cut.
+
+    Raises NoRoom.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        write_new(temporary, data, mode=mode)
+        os.rename(temporary, path)
+        sync_folders({path.parent})
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """`path`, which did not exist, holds `data`, synced as DURABILITY asks. Raises NoRoom, FileExistsError.
+
+    After an error a part of the file may be there.
+    """
+    with disk_errors(), open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        if survives_power_cut():
+            os.fsync(stream.fileno())
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """The entries of `folders` are as durable as DURABILITY asks; deepest first."""
+    if not survives_power_cut():
+        return
+    for folder in sorted(set(folders), key=lambda folder: len(folder.parts), reverse=True):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def survives_power_cut() -> bool:
+    """True when an acknowledged write must survive a power cut, not only a killed process."""
+    return settings.DURABILITY == "power"
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """A full disk, or quota, met inside is raised as NoRoom."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoRoom("the disk is full") from exc
+        raise

@@ -1,0 +1,377 @@
+"""Files on their way into the media folder, and what a dead process leaves of them.
+
+A file is written in `MEDIA_ROOT/inflight/<lease>/`, renamed to its place, and only then named by a row. The
+lease folder is held by a file lock for the life of its process, and its `intents-*` files name every place
+before the rename. So whoever gets the lock of a lease knows that its owner is dead, and which files may
+have no row.
+
+    with inflight().batch() as batch:
+        batch.add(path, data)           # temporary file, synced
+        batch.publish()                 # in place, folders synced
+        ...                             # commit the rows that name the paths
+        batch.settle()                  # or batch.discard() after a rollback
+
+Intents are not synced: after a power cut an unacknowledged file may stay without a row and without an
+intent; the full check of files against rows finds it.
+"""
+
+import atexit
+import contextlib
+import errno
+import fcntl
+import itertools
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .files import INFLIGHT, BadPath, check_path, disk_errors, media_root, sync_folders, write_new
+
+INTENTS_LIMIT_BYTES = 256 * 1024  # over this the next file is begun; the old one goes with its last batch
+KNOWN_CHUNK = 500
+
+
+class Batch:
+    """Files that get their places together and stay only if their rows commit.
+
+    A batch left undecided after `publish` (an error while nobody knows whether the commit happened) keeps its
+    files and its intents, and the next start asks the database. Leaving the `with` block removes temporary
+    files only. One thread at a time may use a batch; different batches are independent.
+    """
+
+    def __init__(self, inflight: "Inflight") -> None:
+        self._inflight = inflight
+        self._waiting: list[tuple[Path, str]] = []
+        self._placed: list[str] = []
+        self._intents: _Intents | None = None
+
+    def __enter__(self) -> "Batch":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._drop_waiting()
+
+    @property
+    def paths(self) -> list[str]:
+        """The media paths of this batch, published or not."""
+        return [*self._placed, *(path for _, path in self._waiting)]
+
+    def add(self, path: str, data: bytes) -> None:
+        """`data` is on its way to the media path `path`. Raises BadPath, NoRoom."""
+        check_path(path)
+        temporary = self._inflight.new_temporary()
+        try:
+            write_new(temporary, data)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._waiting.append((temporary, path))
+
+    def publish(self) -> None:
+        """Every added file lies in its place. Raises NoRoom, FileExistsError: then none of them does."""
+        publish([self])
+
+    def settle(self) -> None:
+        """The rows have committed: the files stay. Only to be called after the commit."""
+        self._placed = []
+        self._close_intents()
+
+    def discard(self) -> None:
+        """The rows were rolled back, or never written: the files of this batch are gone."""
+        for path in self._placed:
+            (self._inflight.root / path).unlink(missing_ok=True)
+        self._placed = []
+        self._drop_waiting()
+        self._close_intents()
+
+    def _place(self) -> set[Path]:
+        """Rename every file to its place; returns the folders whose entries changed."""
+        changed: set[Path] = set()
+        while self._waiting:
+            temporary, path = self._waiting[0]
+            target = self._inflight.root / path
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, "a media file is already there", path)
+            changed |= _rename(temporary, target)
+            self._placed.append(path)
+            del self._waiting[0]
+        return changed
+
+    def _drop_waiting(self) -> None:
+        while self._waiting:
+            self._waiting.pop()[0].unlink(missing_ok=True)
+
+    def _close_intents(self) -> None:
+        if self._intents is not None:
+            intents, self._intents = self._intents, None
+            self._inflight.close_intents(intents)
+
+
+def publish(batches: list[Batch]) -> None:
+    """The files of all `batches` lie in their places: one intents record, each folder synced once. All or
+    none.
+
+    The batches come from one Inflight, and are settled or discarded one by one. Raises NoRoom,
+    FileExistsError.
+    """
+    waiting = [batch for batch in batches if batch._waiting]
+    if not waiting:
+        return
+    try:
+        with disk_errors():
+            waiting[0]._inflight.announce(waiting)
+            sync_folders(set().union(*(batch._place() for batch in waiting)))
+    except BaseException:
+        for batch in waiting:
+            batch.discard()
+        raise
+
+
+def _rename(temporary: Path, target: Path) -> set[Path]:
+    """Move a file, making its folder; a clean-up that removes the empty folder meanwhile is retried."""
+    for last in (False, True):
+        changed = {target.parent}
+        missing = target.parent
+        while not missing.is_dir():
+            missing = missing.parent
+            changed.add(missing)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(temporary, target)
+            break
+        except FileNotFoundError:
+            if last:
+                raise
+    return changed
+
+
+@dataclass(eq=False)
+class _Intents:
+    """One file of intents, and how many batches still count on it."""
+
+    path: Path
+    open_batches: int = 0
+    size_bytes: int = 0
+
+
+class Inflight:
+    """This process's lease under `root`/inflight, taken at first use. Any number of threads may use it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self._reset()
+
+    def batch(self) -> Batch:
+        """An empty batch, to be used in a `with` statement."""
+        return Batch(self)
+
+    def folder(self) -> Path:
+        """The lease folder of this process: it exists and is locked."""
+        with self._lock:
+            if self._folder is None or not self._folder.is_dir():
+                self._take_lease()
+            return self._folder
+
+    def new_temporary(self) -> Path:
+        """A name in the lease folder that no other file has."""
+        return self.folder() / f"{next(self._numbers)}.part"
+
+    def announce(self, batches: list[Batch]) -> None:
+        """The places of `batches` stand in the lease folder, written by one write."""
+        record = "".join(f"{path}\n" for batch in batches for path in batch.paths).encode()
+        folder = self.folder()
+        with self._lock:
+            if self._intents is None or self._intents.size_bytes > INTENTS_LIMIT_BYTES:
+                self._intents = _Intents(folder / f"intents-{next(self._numbers):08d}")
+            intents = self._intents
+            intents.open_batches += len(batches)
+            self._undecided += len(batches)
+            for batch in batches:
+                batch._intents = intents
+            self._intents = None  # a torn record must not be continued
+            with open(intents.path, "ab", buffering=0) as stream:
+                if stream.write(record) != len(record):
+                    raise OSError(errno.ENOSPC, "the intents were cut")
+            intents.size_bytes += len(record)
+            self._intents = intents
+
+    def close_intents(self, intents: _Intents) -> None:
+        """One batch of `intents` is decided; a full or abandoned file goes with its last batch."""
+        with self._lock:
+            intents.open_batches -= 1
+            self._undecided -= 1
+            in_use = intents is self._intents and intents.size_bytes <= INTENTS_LIMIT_BYTES
+            if not intents.open_batches and not in_use:
+                intents.path.unlink(missing_ok=True)
+                self._intents = None if intents is self._intents else self._intents
+
+    def close(self) -> None:
+        """The lease is given up: its folder is gone, unless a batch is undecided (the next start repairs)."""
+        with self._lock:
+            if self._folder is not None and not self._undecided:
+                with contextlib.suppress(FileNotFoundError):
+                    _remove_lease(self._folder)
+            self.drop_lock()
+            self._folder, self._intents = None, None
+
+    def drop_lock(self) -> None:
+        """This process no longer holds the lease's file open."""
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def forget(self) -> None:
+        """In a forked child: the lease is the parent's, and an open copy of its lock would outlive it."""
+        self.drop_lock()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._folder: Path | None = None
+        self._lock_fd: int | None = None
+        self._intents: _Intents | None = None
+        self._undecided = 0
+
+    def _take_lease(self) -> None:
+        self.drop_lock()
+        with _leases_locked(self.root), disk_errors():
+            folder = self.root / INFLIGHT / f"{os.getpid()}-{secrets.token_hex(8)}"
+            folder.mkdir()
+            self._lock_fd = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+        self._folder, self._intents = folder, None
+
+
+_inflights: dict[Path, Inflight] = {}
+_inflights_lock = threading.Lock()
+
+
+def inflight() -> Inflight:
+    """The Inflight of this process for the media folder of the settings."""
+    root = media_root()
+    with _inflights_lock:
+        if root not in _inflights:
+            _inflights[root] = Inflight(root)
+        return _inflights[root]
+
+
+def close_leases() -> None:
+    """This process holds no lease; the next batch takes a new one."""
+    for each in list(_inflights.values()):
+        each.close()
+
+
+def _forget_leases() -> None:
+    global _inflights_lock
+    _inflights_lock = threading.Lock()
+    for each in _inflights.values():
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forget_leases)
+atexit.register(close_leases)
+
+
+@dataclass
+class RepairReport:
+    """What `repair_dead_leases` found. The `living` leases were not touched."""
+
+    living: int = 0
+    dead: int = 0
+    kept_files: int = 0
+    removed_files: int = 0
+    removed_temporary: int = 0
+    freed_bytes: int = 0
+
+
+def repair_dead_leases(is_known: Callable[[list[str]], set[str]]) -> RepairReport:
+    """What dead processes left is in order: files with a row stay, files without one and half files are gone.
+
+    is_known: takes media paths (at most 500) and returns those that a committed row names. An error in it
+    leaves that lease and the rest for the next call. Nothing of a living process is touched; a second run
+    changes nothing.
+    """
+    report = RepairReport()
+    root = media_root()
+    for folder in sorted(path for path in (root / INFLIGHT).glob("*-*") if path.is_dir()):
+        fd = _claim(root, folder)
+        if fd is None:
+            report.living += 1
+            continue
+        try:
+            _repair(root, folder, is_known, report)
+        finally:
+            os.close(fd)
+    return report
+
+
+def _claim(root: Path, folder: Path) -> int | None:
+    """The open, locked descriptor of a dead lease; None when its owner lives or another repair has it."""
+    with _leases_locked(root), contextlib.suppress(FileNotFoundError):
+        fd = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)  # makes it where its owner died before
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        if folder.is_dir():
+            return fd
+        os.close(fd)  # another repair ended between our open and our lock
+    return None
+
+
+def _repair(
+    root: Path, folder: Path, is_known: Callable[[list[str]], set[str]], report: RepairReport
+) -> None:
+    intended = _intended(folder)
+    for start in range(0, len(intended), KNOWN_CHUNK):
+        present = [path for path in intended[start : start + KNOWN_CHUNK] if (root / path).is_file()]
+        known = is_known(present) if present else set()
+        report.kept_files += len(known.intersection(present))
+        for path in present:
+            if path not in known:
+                report.freed_bytes += _remove(root / path)
+                report.removed_files += 1
+    for part in folder.glob("*.part"):
+        report.freed_bytes += _remove(part)
+        report.removed_temporary += 1
+    _remove_lease(folder)
+    report.dead += 1
+
+
+def _intended(folder: Path) -> list[str]:
+    """Every path that the lease's intents name, once; a torn last line and junk are skipped."""
+    paths: dict[str, None] = {}
+    for file in sorted(folder.glob("intents-*")):
+        for line in file.read_text(errors="replace").split("\n")[:-1]:
+            with contextlib.suppress(BadPath):
+                paths[check_path(line)] = None
+    return list(paths)
+
+
+def _remove(path: Path) -> int:
+    size_bytes = path.stat().st_size
+    path.unlink()
+    return size_bytes
+
+
+def _remove_lease(folder: Path) -> None:
+    """Remove the folder, the lock last: until then a repair can be repeated."""
+    for child in sorted(folder.iterdir(), key=lambda child: child.name == "lock"):
+        child.unlink(missing_ok=True)
+    folder.rmdir()
+
+
+@contextlib.contextmanager
+def _leases_locked(root: Path) -> Iterator[None]:
+    """Nobody else makes or claims a lease meanwhile, so a lease whose lock is free has a dead owner."""
+    (root / INFLIGHT).mkdir(parents=True, exist_ok=True)
+    fd = os.open(root / INFLIGHT / "leases.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
