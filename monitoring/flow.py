@@ -1,4 +1,4 @@
-"""Rate arithmetic: from pictures per second to the flow that people see. Pure functions, no clock of their own.
+"""Rate arithmetic: from pictures per second to the flow that people see. No clock of its own.
 
 Counts come as {second: pictures accepted in it}, the second being whole seconds since 1970.
 """
