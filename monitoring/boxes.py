@@ -25,7 +25,7 @@ class Box(NamedTuple):
     h: float
 
 
-def validate_box(x: object, y: object, w: object, h: object) -> Box:
+def check_box(x: object, y: object, w: object, h: object) -> Box:
     """The box with the client's own floats, unrounded. Raises BadTag when it is not inside the picture."""
     box = Box(*(_number(name, value) for name, value in zip("xywh", (x, y, w, h), strict=True)))
     for name, value in (("x", box.x), ("y", box.y)):
@@ -40,20 +40,17 @@ def validate_box(x: object, y: object, w: object, h: object) -> Box:
     return box
 
 
-def validate_label(label: object, *, empty_allowed: bool = False) -> str:
-    """The label without surrounding blanks: 1 to 100 characters on one line. Raises BadTag.
-
-    empty_allowed: a picture may have no label; a box may not.
-    """
+def check_label(label: object, refusal: type[DomainError] = BadTag) -> str:
+    """The label without surrounding blanks: 1 to 100 characters on one line. Raises `refusal`."""
     if not isinstance(label, str):
-        raise BadTag("the label must be text", field="label")
+        raise refusal("the label must be text", field="label")
     label = label.strip()
-    if not label and not empty_allowed:
-        raise BadTag("the label is empty", field="label")
+    if not label:
+        raise refusal("the label is empty", field="label")
     if len(label) > MAX_LABEL_CHARS:
-        raise BadTag(f"the label has more than {MAX_LABEL_CHARS} characters", field="label")
+        raise refusal(f"the label has more than {MAX_LABEL_CHARS} characters", field="label")
     if any(unicodedata.category(char) in _NOT_IN_LABELS for char in label):
-        raise BadTag("the label holds control characters or line breaks", field="label")
+        raise refusal("the label holds control characters or line breaks", field="label")
     return label
 
 

@@ -4,13 +4,14 @@ Counts come as {second: pictures accepted in it}, the second being whole seconds
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sessionsite.common.clock import EPOCH, iso
 
 WINDOW_S = 60
 BUCKET_S = 5
 RECENT_BUCKETS = 60
+SPARK_S = BUCKET_S * RECENT_BUCKETS
 UNIT = "images/min"
 
 
@@ -32,7 +33,7 @@ def recent(counts: Mapping[int, int], now_s: float) -> list[int]:
 
 def first_second(now_s: float) -> int:
     """The oldest second that still counts: everything before it can be forgotten."""
-    return end_second(now_s) - BUCKET_S * RECENT_BUCKETS
+    return end_second(now_s) - SPARK_S
 
 
 def end_second(now_s: float) -> int:
@@ -45,14 +46,13 @@ def is_moving(counts: Mapping[int, int], now_s: float) -> bool:
     return any(recent(counts, now_s))
 
 
-def flow(counts: Mapping[int, int], now: datetime, *, total: int) -> dict:
-    """The `flow` object of a monitor's state. total: pictures of the session since its start."""
-    now_s = (now.astimezone(UTC) - EPOCH).total_seconds()
+def flow_json(counts: Mapping[int, int], *, now_s: float, total_processed: int) -> dict:
+    """The `flow` object of a monitor's state. total_processed: pictures of the session since its start."""
     return {
         "current_flow_rate": rate_per_minute(counts, now_s),
         "unit": UNIT,
         "window_s": WINDOW_S,
-        "total_processed": total,
+        "total_processed": total_processed,
         "bucket_s": BUCKET_S,
         "recent": recent(counts, now_s),
         "until": iso(EPOCH + timedelta(seconds=end_second(now_s))),

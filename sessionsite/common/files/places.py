@@ -1,7 +1,7 @@
 """Names and places of files: the media folder, safe names, whole writes.
 
 An accepted media file lies at `MEDIA_ROOT/<organisation>/<yyyy>/<mm>/<dd>/<key>.<ext>`; how it gets there,
-and how it is taken back when its row does not commit, is in `inflight.py`.
+and how it is taken back when its row does not commit, is in `leases.py`.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from .errors import DomainError, NoRoom
-from .ids import created_at_of
+from ..errors import DomainError, NoRoom
+from ..ids import created_at_of
 
 INFLIGHT = "inflight"
 MAX_NAME_BYTES = 150

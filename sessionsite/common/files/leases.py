@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import INFLIGHT, BadPath, check_path, disk_errors, media_root, sync_folders, write_new
+from .places import INFLIGHT, BadPath, check_path, disk_errors, media_root, sync_folders, write_new
 
 INTENTS_LIMIT_BYTES = 256 * 1024  # over this the next file is begun; the old one goes with its last batch
 KNOWN_CHUNK = 500
