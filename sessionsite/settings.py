@@ -52,8 +52,10 @@ METRICS_TOKEN = env_secret("METRICS_TOKEN")
 # -- hosts, proxies and TLS ----------------------------------------------------------------------------------
 TLS = env_bool("TLS", False)
 TRUST_PROXY = env_bool("TRUST_PROXY", False)
-# `serve` adds the addresses of this machine when it listens on all of them.
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+_hosts = env_list("ALLOWED_HOSTS")
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *_hosts]
+# Without a list, `serve` adds the names of the address it listens on.
+HOSTS_FOLLOW_ADDRESS = not _hosts
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

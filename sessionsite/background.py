@@ -1,0 +1,150 @@
+"""Runs the registered loops as asyncio tasks of this process, supervised, under database leases.
+
+A step that fails is logged and the loop goes on. A leased loop runs in one process of all: the lease is
+renewed while a long step is still at work, and runs out by itself when its process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from sessions_app.leases import drop_leases, hold_lease
+from sessionsite.common.loops import Loop, register_loop, registered_loops
+
+__all__ = ["is_running", "loop_reports", "register_loop", "start", "stop"]
+
+logger = logging.getLogger(__name__)
+
+LEASE_S = 30.0
+RENEW_S = 10.0
+STOP_WITHIN_S = 5.0
+THREADS = 4
+
+
+@dataclass
+class LoopReport:
+    """What this process knows about one loop; `last_run_at` is None until its first step has ended."""
+
+    name: str
+    interval_s: float
+    leased: bool
+    holds: bool = False
+    runs: int = 0
+    failures: int = 0
+    last_run_at: str | None = None
+    last_duration_ms: float | None = None
+    last_error: str = ""
+
+
+@dataclass
+class _Runner:
+    """The tasks of one event loop."""
+
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Task] = field(default_factory=list)
+    pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="background")
+    )
+    ask_again_at: dict[str, float] = field(default_factory=dict)
+
+    def launch(self) -> None:
+        for loop in registered_loops():
+            report = _reports[loop.name] = LoopReport(loop.name, loop.interval_s, loop.leased)
+            self.tasks.append(asyncio.create_task(self._repeat(loop, report), name=f"loop:{loop.name}"))
+
+    async def _repeat(self, loop: Loop, report: LoopReport) -> None:
+        while not self.stopping.is_set():
+            try:
+                if await self._may_run(loop, report):
+                    await self._step(loop, report)
+            except Exception as exc:
+                report.failures += 1
+                report.last_error = f"{type(exc).__name__}: {exc}"[:300]
+                logger.exception("background loop %s failed; it goes on in %g s", loop.name, loop.interval_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), loop.interval_s)
+
+    async def _may_run(self, loop: Loop, report: LoopReport) -> bool:
+        if loop.leased and time.monotonic() >= self.ask_again_at.get(loop.name, 0.0):
+            report.holds = False  # until the answer is there
+            self.ask_again_at[loop.name] = time.monotonic() + RENEW_S
+            ttl_s = max(LEASE_S, 3 * loop.interval_s)
+            report.holds = await self._in_thread(hold_lease, f"loop:{loop.name}", ttl_s) is not None
+        return report.holds or not loop.leased
+
+    async def _step(self, loop: Loop, report: LoopReport) -> None:
+        begun = time.monotonic()
+        work = asyncio.ensure_future(self._in_thread(loop.func))
+        while not (await asyncio.wait({work}, timeout=RENEW_S))[0]:
+            try:
+                await self._may_run(loop, report)
+            except DatabaseError:
+                logger.warning("the lease of %s could not be renewed", loop.name, exc_info=True)
+        report.runs += 1
+        report.last_run_at = timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        report.last_duration_ms = round((time.monotonic() - begun) * 1000, 1)
+        work.result()
+        report.last_error = ""
+
+    async def _in_thread(self, func: Callable, *args):
+        return await database_sync_to_async(func, thread_sensitive=False, executor=self.pool)(*args)
+
+    async def end(self) -> None:
+        """Let the running steps end, then give the leases back."""
+        self.stopping.set()
+        if self.tasks:
+            _, late = await asyncio.wait(self.tasks, timeout=STOP_WITHIN_S)
+            for task in late:
+                logger.warning("%s did not end within %g s", task.get_name(), STOP_WITHIN_S)
+                task.cancel()
+        if any(report.holds for report in _reports.values()):
+            try:
+                await asyncio.wait_for(self._in_thread(drop_leases), STOP_WITHIN_S)
+            except Exception:  # the leases run out by themselves
+                logger.warning("the leases could not be given back", exc_info=True)
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        _reports.clear()
+
+
+_runners: WeakKeyDictionary[asyncio.AbstractEventLoop, _Runner] = WeakKeyDictionary()
+_reports: dict[str, LoopReport] = {}
+
+
+def start(*, always: bool = False) -> None:
+    """The registered loops run on the running event loop; a second call changes nothing.
+
+    With BACKGROUND_LOOPS off nothing starts, unless `always` says so (the worker).
+    """
+    event_loop = asyncio.get_running_loop()
+    if event_loop in _runners or not (always or settings.BACKGROUND_LOOPS):
+        return
+    runner = _runners[event_loop] = _Runner()
+    runner.launch()
+
+
+async def stop() -> None:
+    """No loop runs on this event loop any more; running steps get STOP_WITHIN_S seconds to end."""
+    if runner := _runners.pop(asyncio.get_running_loop(), None):
+        await runner.end()
+
+
+def is_running() -> bool:
+    """Whether this process runs the loops."""
+    return bool(_reports)
+
+
+def loop_reports() -> list[LoopReport]:
+    """One report per loop that this process runs."""
+    return [_reports[name] for name in sorted(_reports)]
