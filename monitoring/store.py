@@ -1,0 +1,146 @@
+"""The statements behind the ingest of pictures: the one module that writes raw SQL, the same on both databases.
+
+Everything here runs inside the caller's transaction. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import date, datetime
+
+from django.db import connection
+
+from sessions_app.states import ACCEPTING
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One row of monitoring_image, in the order of IMAGE_COLUMNS."""
+
+    key: str
+    organisation_id: int
+    session_id: int | None
+    monitor_id: int | None
+    dataset_id: int | None
+    file_path: str
+    thumbnail_path: str
+    format: str
+    size_bytes: int
+    sha256: str
+    width: int
+    height: int
+    taken_at: datetime
+    received_at: datetime
+    name: str
+    label: str
+    author: str
+    idempotency_key: str | None
+
+
+IMAGE_COLUMNS = tuple(ImageRow.__dataclass_fields__)
+_CONSTANT_COLUMNS = {"split": "", "review": "unreviewed", "revision": 1}
+_ACCEPTING = ", ".join(f"'{state.value}'" for state in ACCEPTING)
+
+
+def _adapted(value):
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def insert_images(rows: Sequence[ImageRow]) -> dict[str, int]:
+    """Insert what is new; returns key -> pk of the rows really inserted. A repeat is left out, not an error."""
+    names = ", ".join((*IMAGE_COLUMNS, *_CONSTANT_COLUMNS))
+    one = "(" + ", ".join(["%s"] * (len(IMAGE_COLUMNS) + len(_CONSTANT_COLUMNS))) + ")"
+    values = [_adapted(value) for row in rows for value in (*astuple(row), *_CONSTANT_COLUMNS.values())]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO monitoring_image ({names}) VALUES {', '.join([one] * len(rows))} "
+            "ON CONFLICT DO NOTHING RETURNING key, id",
+            values,
+        )
+        return dict(cursor.fetchall())
+
+
+def count_images(
+    session_id: int, *, count: int, size_bytes: int, now: datetime, late: bool
+) -> tuple[int, int] | None:
+    """The session holds `count` pictures more; returns its new (revision, last_seq), None when it takes none.
+
+    One journal number is taken. late: the session need not be open, its last_item_at stays.
+    """
+    guard = "" if late else f" AND state IN ({_ACCEPTING})"
+    item = "" if late else ", last_item_at = %s"
+    values = [count, count, size_bytes, *([] if late else [_adapted(now)]), session_id]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE sessions_app_session SET total_counter = total_counter + %s, image_count = image_count + %s, "
+            f"size_bytes = size_bytes + %s, revision = revision + 1, last_seq = last_seq + 1{item} "
+            f"WHERE id = %s{guard} RETURNING revision, last_seq",
+            values,
+        )
+        return cursor.fetchone()
+
+
+def uncount_images(session_id: int, *, count: int, size_bytes: int, number_too: bool) -> None:
+    """Take back what count_images counted for rows that turned out to be repeats."""
+    number = ", last_seq = last_seq - 1" if number_too else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE sessions_app_session SET total_counter = total_counter - %s, image_count = image_count - %s, "
+            f"size_bytes = size_bytes - %s{number} WHERE id = %s",
+            [count, count, size_bytes, session_id],
+        )
+
+
+def note_monitor(
+    monitor_id: int,
+    *,
+    last_image_id: int | None,
+    size_bytes: int,
+    previous_at: datetime | None,
+    now: datetime,
+) -> int:
+    """The monitor keeps `size_bytes` more and shows its newest picture (None: a late one, which it does not show).
+
+    previous_at: when the batch's last picture but one came; None: whatever came last before.
+    Returns the new revision.
+    """
+    shown, values = "", [size_bytes]
+    if last_image_id is not None:
+        previous = "last_item_at" if previous_at is None else "%s"
+        shown = f", last_image_id = %s, previous_item_at = {previous}, last_item_at = %s"
+        values += [last_image_id, *([] if previous_at is None else [_adapted(previous_at)]), _adapted(now)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE monitoring_monitor SET stored_bytes = stored_bytes + %s, revision = revision + 1{shown} "
+            "WHERE id = %s RETURNING revision",
+            [*values, monitor_id],
+        )
+        return cursor.fetchone()[0]
+
+
+def count_day(monitor_id: int, day: date, *, images: int, size_bytes: int) -> None:
+    """The monitor's UTC day holds so many pictures and bytes more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO monitoring_monitorday (monitor_id, day, images, size_bytes) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (monitor_id, day) DO UPDATE SET images = monitoring_monitorday.images + excluded.images, "
+            "size_bytes = monitoring_monitorday.size_bytes + excluded.size_bytes",
+            [monitor_id, day, images, size_bytes],
+        )
+
+
+def dataset_ids(organisation_id: int, keys: Sequence[str], now: datetime) -> dict[str, int]:
+    """key -> pk of these datasets of the organisation; one that is unknown is made, named by its key."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO monitoring_dataset (organisation_id, key, name, type, created_at) "
+            "VALUES (%s, %s, %s, '', %s) ON CONFLICT DO NOTHING",
+            [(organisation_id, key, key, _adapted(now)) for key in sorted(set(keys))],
+        )
+        marks = ", ".join(["%s"] * len(keys))
+        cursor.execute(
+            f"SELECT key, id FROM monitoring_dataset WHERE organisation_id = %s AND key IN ({marks})",
+            [organisation_id, *keys],
+        )
+        return dict(cursor.fetchall())

@@ -1,0 +1,118 @@
+"""What of a session leaves the server: its state and its journal entries, the same on every wire."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sessions_app.models import LabelCount, Session, SessionEvent
+from sessionsite.common.clock import iso
+
+SEVERITIES = {
+    "camera_late": "warning",
+    "camera_lost": "error",
+    "stale": "error",
+    "server_restarted": "warning",
+    "image_deleted": "warning",
+    "late_image_added": "warning",
+}
+
+
+@dataclass(frozen=True)
+class EventMessage:
+    session: str
+    monitor: str | None
+    seq: int
+    kind: str
+    at: str
+    device: str | None
+    detail: dict
+    severity: str
+
+
+@dataclass(frozen=True)
+class SessionMessage:
+    key: str
+    organisation: str
+    name: str
+    kind: str
+    state: str
+    end_reason: str
+    monitor: str | None
+    monitor_name: str | None
+    devices: list[str]
+    started_by: str
+    started_at: str
+    stopped_at: str | None
+    total_counter: int
+    image_count: int
+    labels: dict[str, int]
+    tag_counts: dict[str, int]
+    data: dict
+    flow: dict
+    notes: str
+    min_timestamp_ns: int | None
+    max_timestamp_ns: int | None
+    idle_ttl_s: int | None
+    size_bytes: int
+    revision: int
+    last_seq: int
+
+
+def event_json(event: SessionEvent) -> dict:
+    """`event` as JSON; needs session, its monitor and device selected."""
+    session = event.session
+    return asdict(
+        EventMessage(
+            session=session.key,
+            monitor=session.monitor.slug if session.monitor_id else None,
+            seq=event.seq,
+            kind=event.kind,
+            at=iso(event.at),
+            device=event.device.key if event.device_id else None,
+            detail=event.detail,
+            severity=event.detail.get("severity") or SEVERITIES.get(event.kind, "info"),
+        )
+    )
+
+
+def label_counts(session: Session) -> tuple[dict[str, int], dict[str, int]]:
+    """(pictures per label, boxes per label), the most frequent first."""
+    counts: dict[str, dict[str, int]] = {LabelCount.IMAGE: {}, LabelCount.BOX: {}}
+    for row in sorted(session.label_counts.all(), key=lambda row: (-row.count, row.label)):
+        if row.count > 0:
+            counts[row.of][row.label] = row.count
+    return counts[LabelCount.IMAGE], counts[LabelCount.BOX]
+
+
+def session_json(session: Session) -> dict:
+    """`session` as JSON; needs organisation and monitor selected, devices and label_counts prefetched."""
+    labels, tag_counts = label_counts(session)
+    return asdict(
+        SessionMessage(
+            key=session.key,
+            organisation=session.organisation.slug,
+            name=session.name,
+            kind=session.kind,
+            state=session.state,
+            end_reason=session.end_reason,
+            monitor=session.monitor.slug if session.monitor_id else None,
+            monitor_name=session.monitor.name if session.monitor_id else None,
+            devices=[device.key for device in session.devices.all()],
+            started_by=session.started_by,
+            started_at=iso(session.started_at),
+            stopped_at=iso(session.stopped_at) if session.stopped_at else None,
+            total_counter=session.total_counter,
+            image_count=session.image_count,
+            labels=labels,
+            tag_counts=tag_counts,
+            data=session.data,
+            flow=session.flow,
+            notes=session.notes,
+            min_timestamp_ns=session.min_timestamp_ns,
+            max_timestamp_ns=session.max_timestamp_ns,
+            idle_ttl_s=session.idle_ttl_s,
+            size_bytes=session.size_bytes,
+            revision=session.revision,
+            last_seq=session.last_seq,
+        )
+    )

@@ -1,0 +1,47 @@
+"""Questions about sessions and their journal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from sessions_app.states import ACCEPTING, OPEN
+from sessionsite.common.access import VisibleQuerySet
+
+
+class SessionQuerySet(VisibleQuerySet):
+    def open(self):
+        return self.filter(state__in=OPEN)
+
+    def accepting(self):
+        return self.filter(state__in=ACCEPTING)
+
+    def newest_first(self):
+        return self.order_by("-started_at", "-pk")
+
+    def for_messages(self):
+        """With everything that messages.session_json reads."""
+        return self.select_related("organisation", "monitor").prefetch_related("devices", "label_counts")
+
+    def stale_for(self, age: timedelta):
+        """Open monitor sessions that accepted nothing for `age`."""
+        before = timezone.now() - age
+        quiet = Q(last_item_at__lt=before) | Q(last_item_at__isnull=True, started_at__lt=before)
+        return self.open().filter(quiet, kind="monitor")
+
+
+class SessionEventQuerySet(QuerySet):
+    def for_messages(self):
+        """With everything that messages.event_json reads."""
+        return self.select_related("session__monitor", "device")
+
+    def visible_to(self, caller, right="read"):
+        return (
+            self.all() if caller.everywhere else self.filter(organisation__in=caller.organisation_ids(right))
+        )
+
+    def notable(self):
+        """What a person reads: everything but the arrival of pictures, which the partial index leaves out."""
+        return self.exclude(kind="images_added")

@@ -1,0 +1,91 @@
+"""The journal: entries numbered without gaps, in the transaction of the change they tell of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from devices.models import Device
+from sessions_app.models import Session, SessionEvent
+from sessionsite.accounts.services import touch_organisation
+from sessionsite.common.errors import DomainError
+from sessionsite.common.live import publish_on_commit
+
+# What the live wall's event list shows at once; other kinds appear there with the next of these.
+ON_THE_WALL = frozenset({
+    "started", "moved", "stopped", "camera_late", "camera_lost", "camera_back", "stale", "server_restarted", "marker",
+    "recording_started", "recording_stopped", "image_deleted", "image_restored", "late_image_added",
+})  # fmt: skip
+MARKER_LABEL_MAX = 200
+
+
+class BadMarker(DomainError):
+    code = "bad_marker"
+
+
+def append(
+    session: Session,
+    kind: str,
+    *,
+    detail: dict | None = None,
+    by: str = "",
+    at: datetime | None = None,
+    device: Device | None = None,
+    dedup_key: str | None = None,
+    **changes,
+) -> SessionEvent:
+    """One more entry in the journal of `session`, numbered last_seq + 1; `session` is refreshed.
+
+    changes: fields of the session that change with it (never `state`); they raise its revision.
+    dedup_key: an entry that is there already under this key is returned and nothing changes.
+    """
+    try:
+        with transaction.atomic():
+            return _append(session, kind, detail or {}, by, at or timezone.now(), device, dedup_key, changes)
+    except IntegrityError:
+        if dedup_key is None:
+            raise
+        return SessionEvent.objects.get(session=session, dedup_key=dedup_key)
+
+
+def _append(session, kind, detail, by, at, device, dedup_key, changes) -> SessionEvent:
+    if changes:
+        changes["revision"] = F("revision") + 1
+    Session.objects.filter(pk=session.pk).update(last_seq=F("last_seq") + 1, **changes)
+    session.refresh_from_db()
+    if by:
+        detail = {**detail, "by": by}
+    event = SessionEvent.objects.create(
+        session=session, organisation_id=session.organisation_id, seq=session.last_seq, kind=kind, at=at,
+        device=device, detail=detail, dedup_key=dedup_key,
+    )  # fmt: skip
+    announce(session, kind)
+    return event
+
+
+def announce(session: Session, kind: str) -> None:
+    """Wake the readers of the session, and of the wall when this kind shows there."""
+    on_the_wall = kind in ON_THE_WALL
+    publish_on_commit(
+        f"session:{session.key}", revision=session.revision, seq=session.last_seq, urgent=on_the_wall
+    )
+    if on_the_wall:
+        touch_organisation(session.organisation_id)
+
+
+def mark(session: Session, *, label: str, by: str, at: datetime | None = None, detail: dict | None = None,
+         dedup_key: str | None = None) -> SessionEvent:  # fmt: skip
+    """A person or device pointed at a moment. Raises BadMarker when it has no label."""
+    if not label.strip() or len(label) > MARKER_LABEL_MAX:
+        raise BadMarker(f"A marker needs a label of 1 to {MARKER_LABEL_MAX} characters.")
+    return append(
+        session,
+        "marker",
+        detail={**(detail or {}), "label": label.strip()},
+        by=by,
+        at=at,
+        dedup_key=dedup_key,
+    )

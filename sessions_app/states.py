@@ -1,0 +1,37 @@
+"""The life of a session: its states and the legal moves, as data."""
+
+from django.db import models
+
+
+class State(models.TextChoices):
+    CREATED = "created"
+    ACTIVE = "active"
+    RECORDING = "recording"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    ERROR = "error"
+    EXPIRED = "expired"
+    INTERRUPTED = "interrupted"
+
+
+OPEN = (State.CREATED, State.ACTIVE, State.RECORDING, State.ERROR)  # at most one of these per monitor
+ACCEPTING = (State.ACTIVE, State.RECORDING)  # what is sent live is taken
+TERMINAL = (State.COMPLETED, State.EXPIRED, State.INTERRUPTED)
+
+MOVES: dict[State, frozenset[State]] = {
+    State.CREATED: frozenset({State.ACTIVE, State.ERROR}),
+    State.ACTIVE: frozenset({State.RECORDING, State.PROCESSING, State.COMPLETED, State.EXPIRED, State.ERROR}),
+    State.RECORDING: frozenset({State.ACTIVE, State.PROCESSING, State.COMPLETED, State.EXPIRED, State.ERROR}),
+    State.PROCESSING: frozenset({State.COMPLETED, State.INTERRUPTED}),
+    State.ERROR: frozenset({State.ACTIVE, State.INTERRUPTED}),
+    State.COMPLETED: frozenset(),
+    State.EXPIRED: frozenset(),
+    State.INTERRUPTED: frozenset(),
+}
+
+
+class Kind(models.TextChoices):
+    MONITOR = "monitor"
+    RECORDING = "recording"
+    RIG = "rig"
+    ANNOTATION = "annotation"

@@ -1,0 +1,78 @@
+"""From a credential to a Caller: a logged-in user, a bearer token, a one-time ticket."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from sessionsite.accounts.models import ApiToken, Membership, User
+from sessionsite.common.access import NO_RIGHTS, ROLE_RIGHTS, Caller, limited_rights
+
+LAST_USED_EVERY = timedelta(minutes=1)  # a token's last use is written at most this often
+
+
+def digest_of(secret: str) -> str:
+    """sha256, hex. The secrets hold 256 random bits, so a slow password hash would add nothing but time."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def caller_of_user(user) -> Caller:
+    """The caller that a logged-in user is; nobody's rights for an anonymous or deactivated one."""
+    if not user.is_authenticated or not user.is_active:
+        return Caller(name="nobody")
+    roles = Membership.objects.filter(user_id=user.pk).values_list("organisation_id", "role")
+    return Caller(
+        name=user.get_username(),
+        rights={organisation_id: ROLE_RIGHTS[role] for organisation_id, role in roles},
+        user_id=user.pk,
+        everywhere=user.is_superuser,
+    )
+
+
+def caller_of_user_id(user_id: int) -> Caller | None:
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    return caller_of_user(user) if user else None
+
+
+def _caller_of_token_row(token: ApiToken) -> Caller:
+    limits = [ROLE_RIGHTS[token.role]]
+    if token.scopes:
+        limits.append(frozenset(token.scopes))
+    if token.owner_id and not token.owner.is_superuser:
+        membership = Membership.objects.filter(
+            user_id=token.owner_id, organisation_id=token.organisation_id
+        ).first()
+        limits.append(ROLE_RIGHTS[membership.role] if membership else NO_RIGHTS)
+    return Caller(name=token.name, rights={token.organisation_id: limited_rights(*limits)}, token_id=token.pk)
+
+
+def caller_of_token(secret: str) -> Caller | None:
+    """The caller that holds this secret, or None when no usable token has it. Notes the use."""
+    token = ApiToken.objects.usable().select_related("owner").filter(digest=digest_of(secret)).first()
+    if token is None:
+        return None
+    _note_use(token)
+    return _caller_of_token_row(token)
+
+
+def caller_of_token_id(token_id: int) -> Caller | None:
+    """The caller of a token that is known already; None once it was revoked or has expired."""
+    token = ApiToken.objects.usable().select_related("owner").filter(pk=token_id).first()
+    return _caller_of_token_row(token) if token else None
+
+
+def caller_again(caller: Caller) -> Caller | None:
+    """The same caller with the rights of this moment; None when the credential is dead."""
+    if caller.token_id:
+        return caller_of_token_id(caller.token_id)
+    return caller_of_user_id(caller.user_id) if caller.user_id else None
+
+
+def _note_use(token: ApiToken) -> None:
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY)
+        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)

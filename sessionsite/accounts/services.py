@@ -1,0 +1,173 @@
+"""Verbs of accounts: organisations, members, tokens, tickets, the audit trail, the first start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from sessionsite.accounts.callers import (
+    caller_again,
+    caller_of_token,
+    caller_of_user,
+    caller_of_user_id,
+    digest_of,
+)
+from sessionsite.accounts.models import SLUG, ApiToken, AuditEntry, Membership, Organisation, Ticket, User
+from sessionsite.common.access import RIGHTS, ROLES, Caller
+from sessionsite.common.errors import Conflict, DomainError
+from sessionsite.common.live import publish_on_commit
+
+__all__ = ["caller_again", "caller_of_token", "caller_of_user", "caller_of_user_id"]
+
+TICKET_LIFE = timedelta(seconds=30)
+FIRST_PASSWORD = "first-password"  # file name in the data folder
+
+
+class BadRole(DomainError):
+    code = "bad_role"
+
+
+class BadScope(DomainError):
+    code = "bad_scope"
+
+
+def audit(
+    organisation: Organisation | None, verb: str, obj, *, by: str, before=None, after=None
+) -> AuditEntry:
+    """One more row in the audit trail, in the caller's transaction. `obj` is named by its key or slug."""
+    key = getattr(obj, "key", None) or getattr(obj, "slug", None) or str(obj.pk)
+    return AuditEntry.objects.create(
+        organisation=organisation, actor=by, verb=verb, object_type=obj._meta.model_name, object_key=key,
+        before=before, after=after,
+    )  # fmt: skip
+
+
+def touch_organisation(organisation_id: int) -> None:
+    """The organisation's revision is one higher and readers of its fleet are woken after the commit."""
+    Organisation.objects.filter(pk=organisation_id).update(revision=F("revision") + 1)
+    organisation = Organisation.objects.only("slug", "revision").get(pk=organisation_id)
+    publish_on_commit(f"fleet:{organisation.slug}", revision=organisation.revision, urgent=True)
+
+
+@transaction.atomic
+def create_organisation(slug: str, *, name: str = "", by: str) -> Organisation:
+    """A new organisation with no members. Raises Conflict when the slug is taken."""
+    SLUG(slug)
+    organisation, is_new = Organisation.objects.get_or_create(slug=slug, defaults={"name": name or slug})
+    if not is_new:
+        raise Conflict(f"The organisation {slug} exists already.", slug=slug)
+    audit(organisation, "created", organisation, by=by, after={"slug": slug, "name": organisation.name})
+    return organisation
+
+
+@transaction.atomic
+def set_role(user: User, organisation: Organisation, role: str | None, *, by: str) -> Membership | None:
+    """`user` has `role` in `organisation`; None removes them. Open sockets notice within seconds."""
+    if role is not None and role not in ROLES:
+        raise BadRole(f"There is no role {role}; use one of {', '.join(ROLES)}.", role=role)
+    member = Membership.objects.filter(user=user, organisation=organisation).first()
+    before = member and {"user": user.get_username(), "role": member.role}
+    if role is None:
+        if member:
+            audit(organisation, "removed", member, by=by, before=before)
+            member.delete()
+        return None
+    member, _ = Membership.objects.update_or_create(
+        user=user, organisation=organisation, defaults={"role": role}
+    )
+    audit(
+        organisation,
+        "set_role",
+        member,
+        by=by,
+        before=before,
+        after={"user": user.get_username(), "role": role},
+    )
+    return member
+
+
+@transaction.atomic
+def create_token(
+    organisation: Organisation,
+    *,
+    name: str,
+    role: str,
+    by: str,
+    scopes: Iterable[str] | None = None,
+    expires_at: datetime | None = None,
+    owner: User | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token and its secret; the secret is in nobody's hands but the caller's. Raises BadRole, BadScope."""
+    if role not in ROLES:
+        raise BadRole(f"There is no role {role}; use one of {', '.join(ROLES)}.", role=role)
+    scopes = sorted(set(scopes or ()), key=str)
+    if unknown := [scope for scope in scopes if scope not in RIGHTS]:
+        raise BadScope(f"There is no scope {unknown[0]}; use some of {', '.join(RIGHTS)}.", scopes=unknown)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise DomainError("The token would have expired already.", expires_at=expires_at.isoformat())
+    secret = secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        organisation=organisation, name=name, role=role, scopes=scopes, digest=digest_of(secret), prefix=secret[:8],
+        owner=owner, created_by=by, expires_at=expires_at,
+    )  # fmt: skip
+    audit(organisation, "created", token, by=by, after={"name": name, "role": role, "scopes": scopes})
+    return token, secret
+
+
+@transaction.atomic
+def revoke_token(token: ApiToken, *, by: str) -> bool:
+    """The token opens no door any more; False when it was revoked before. Its sockets close within 5 s."""
+    if not ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        return False
+    token.refresh_from_db()
+    audit(token.organisation, "revoked", token, by=by, before={"name": token.name, "prefix": token.prefix})
+    return True
+
+
+def issue_ticket(caller: Caller) -> tuple[str, datetime]:
+    """A secret that stands for `caller` once, within 30 s, and the moment it ends."""
+    Ticket.objects.filter(expires_at__lt=timezone.now() - TICKET_LIFE).delete()
+    secret, expires_at = secrets.token_urlsafe(32), timezone.now() + TICKET_LIFE
+    Ticket.objects.create(
+        digest=digest_of(secret), expires_at=expires_at, token_id=caller.token_id,
+        user_id=None if caller.token_id else caller.user_id,
+    )  # fmt: skip
+    return secret, expires_at
+
+
+def redeem_ticket(secret: str) -> Caller | None:
+    """The caller a ticket stands for; None when it is unknown, used or over. The delete decides a race."""
+    ticket = Ticket.objects.filter(digest=digest_of(secret), expires_at__gt=timezone.now()).first()
+    if ticket is None or not Ticket.objects.filter(pk=ticket.pk).delete()[0]:
+        return None
+    return caller_again(Caller(name="", user_id=ticket.user_id, token_id=ticket.token_id))
+
+
+def bootstrap(data_dir: Path) -> str | None:
+    """Organisation `default` exists, and a first user `admin` when there was no user at all.
+
+    Returns the new random password, or None when somebody was there already. The password is kept in
+    `<data_dir>/first-password`, mode 0600, until its owner deletes the file.
+    """
+    with transaction.atomic():
+        organisation, _ = Organisation.objects.get_or_create(slug="default", defaults={"name": "Default"})
+        if User.objects.exists():
+            return None
+        password = secrets.token_urlsafe(12)
+        admin = User.objects.create_superuser("admin", password=password)
+        set_role(admin, organisation, "admin", by="bootstrap")
+        _write_private(Path(data_dir) / FIRST_PASSWORD, password + "\n")
+    return password
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
