@@ -25,7 +25,7 @@ class Box(NamedTuple):
     h: float
 
 
-def check_box(x: object, y: object, w: object, h: object) -> Box:
+def validate_box(x: object, y: object, w: object, h: object) -> Box:
     """The box with the client's own floats, unrounded. Raises BadTag when it is not inside the picture."""
     box = Box(*(_number(name, value) for name, value in zip("xywh", (x, y, w, h), strict=True)))
     for name, value in (("x", box.x), ("y", box.y)):
