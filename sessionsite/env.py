@@ -6,7 +6,6 @@ An unset variable and an empty one both mean "not given": the default holds.
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,9 +82,13 @@ def stored_secret(path: Path) -> str:
             file.write(secrets.token_urlsafe(64))
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):
+        try:
             os.link(fresh, path)
-        fresh.unlink()
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links
+            os.rename(fresh, path)
+        fresh.unlink(missing_ok=True)
     content = path.read_text(encoding="utf-8").strip()
     if len(content) < 32:
         raise ImproperlyConfigured(f"{path} holds no usable secret; remove it and start again")

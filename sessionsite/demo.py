@@ -1,0 +1,97 @@
+"""Two marked monitors and the simulated cameras that feed them, for a first look."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+
+from monitoring.models import Monitor
+from monitoring.services import create_monitor, start_monitor
+from sessionsite.accounts.models import Organisation
+from sessionsite.accounts.services import create_token
+from sessionsite.common.files.places import write_file
+
+logger = logging.getLogger(__name__)
+
+CAMERAS = {"demo-cam-1": "Demo camera 1", "demo-cam-2": "Demo camera 2"}
+INTERVAL_S = 2.0
+TOKEN_NAME = "demo cameras"
+STOP_WITHIN_S = 2.0
+PR_SET_PDEATHSIG = 1
+
+
+def token_path() -> Path:
+    return settings.DATA_DIR / "demo-token"
+
+
+def prepare_demo() -> list[str]:
+    """The slugs of the demo monitors there are; at the very first call they are made and started.
+
+    Monitors that were removed stay removed: the token file says that this is not the first call.
+    """
+    if token_path().exists():
+        monitors = Monitor.objects.filter(is_demo=True, archived_at__isnull=True, slug__in=CAMERAS)
+        return list(monitors.order_by("slug").values_list("slug", flat=True))
+    organisation = Organisation.objects.get(slug="default")
+    for slug, name in CAMERAS.items():
+        if not Monitor.objects.filter(slug=slug).exists():
+            monitor = create_monitor(
+                organisation,
+                slug=slug,
+                name=name,
+                expected_interval_s=INTERVAL_S,
+                is_demo=True,
+                by="demo",
+            )
+            start_monitor(monitor, by="demo")
+    _, secret = create_token(
+        organisation, name=TOKEN_NAME, role="operator", scopes=["read", "ingest", "annotate"], by="demo"
+    )
+    write_file(token_path(), f"{secret}\n".encode())
+    return list(CAMERAS)
+
+
+@contextmanager
+def demo_cameras(url: str, slugs: list[str]) -> Iterator[None]:
+    """While inside, simulated cameras post to the server at `url`; they end with it, also if it is killed."""
+    if not slugs:
+        yield
+        return
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulate_cameras", "--url", url]
+    command += ["--token-file", str(token_path()), "--monitors", ",".join(slugs)]
+    command += ["--interval", f"{INTERVAL_S:g}"]
+    child = subprocess.Popen(command, preexec_fn=_end_with_parent, start_new_session=True)
+    threading.Thread(target=_report_end, args=[child], name="demo", daemon=True).start()
+    try:
+        yield
+    finally:
+        _end(child)
+
+
+def _end_with_parent() -> None:
+    """In the child: the kernel ends it when this process dies without a word. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _report_end(child: subprocess.Popen) -> None:
+    code = child.wait()
+    if code > 0:
+        logger.warning("the simulated cameras ended with code %d", code)
+
+
+def _end(child: subprocess.Popen) -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        child.kill()

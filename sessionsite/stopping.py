@@ -1,0 +1,79 @@
+"""How this process ends: readers are told first, requests get their time, and 10 s later it is over."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connections
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S = 6.0  # for requests in flight
+SOCKETS_S = 1.0  # for the closing handshake of sockets
+OVER_AFTER_S = 9.5
+GOING_AWAY = 4012  # close code: the server goes away, reconnect
+
+_watchdog: threading.Timer | None = None
+
+
+async def dismiss_readers() -> None:
+    """Every live reader of this process is told to reconnect (4012); new ones are refused."""
+    from sessionsite.common import hub
+
+    try:
+        if inspect.isawaitable(waiting := hub.shutdown()):
+            await waiting
+    except Exception:
+        logger.exception("the live readers could not be told that the server stops")
+
+
+def end_in_any_case() -> None:
+    """From now on this process has OVER_AFTER_S seconds; then it ends with code 1, whatever still runs."""
+    global _watchdog
+    if _watchdog is None:
+        _watchdog = threading.Timer(OVER_AFTER_S, _end_hard)
+        _watchdog.daemon = True
+        _watchdog.start()
+
+
+def _end_hard() -> None:
+    logger.error("something did not end within %g s after the stop signal; ending without it", OVER_AFTER_S)
+    logging.shutdown()
+    os._exit(1)
+
+
+@contextmanager
+def stop_signals_end_us() -> Iterator[None]:
+    """A stop signal that the server does not handle itself ends this command in good order, with code 0."""
+    before = {sig: signal.signal(sig, _end) for sig in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    except SystemExit as exc:
+        if exc.code:
+            raise
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
+
+
+def _end(signum, frame) -> None:
+    raise SystemExit(0)
+
+
+def end_process() -> None:
+    """End with code 0 without tearing the interpreter down: everything is closed, threads may still wait.
+
+    CPython 3.11 was seen to crash in that last step after daphne had served event streams.
+    """
+    connections.close_all()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

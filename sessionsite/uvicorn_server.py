@@ -1,0 +1,64 @@
+"""uvicorn as `serve` runs it: live readers are told to reconnect before the connections are drained."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from django.conf import settings
+
+from sessionsite.stopping import DRAIN_S, dismiss_readers, end_in_any_case
+
+# A camera posts every few seconds: its connection is kept for the next picture.
+KEEP_ALIVE_S = 75
+PING_S = 10
+MAX_MESSAGE_BYTES = 1024 * 1024
+
+
+class DrainingServer(uvicorn.Server):
+    """Calls `on_ready` once requests are taken; a stop signal drains and ends within 10 s."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        end_in_any_case()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        # Before uvicorn waits for the open responses: an event stream ends only when its reader is dismissed.
+        await dismiss_readers()
+        await super().shutdown(sockets)
+
+
+def run(application, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serve until a stop signal; returns after the drain. The signal is raised again afterwards."""
+    config = uvicorn.Config(
+        application,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="on",
+        log_config=None,
+        access_log=settings.ACCESS_LOG,
+        proxy_headers=settings.TRUST_PROXY,
+        forwarded_allow_ips="*" if settings.TRUST_PROXY else "",
+        server_header=False,
+        ws_per_message_deflate=False,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(DRAIN_S),
+    )
+    DrainingServer(config, on_ready).run(sockets=[listener])
