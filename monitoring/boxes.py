@@ -40,17 +40,20 @@ def validate_box(x: object, y: object, w: object, h: object) -> Box:
     return box
 
 
-def check_label(label: object, refusal: type[DomainError] = BadTag) -> str:
-    """The label without surrounding blanks: 1 to 100 characters on one line. Raises `refusal`."""
+def validate_label(label: object, *, empty_allowed: bool = False) -> str:
+    """The label without surrounding blanks: 1 to 100 characters on one line. Raises BadTag.
+
+    empty_allowed: a picture may have no label; a box may not.
+    """
     if not isinstance(label, str):
-        raise refusal("the label must be text", field="label")
+        raise BadTag("the label must be text", field="label")
     label = label.strip()
-    if not label:
-        raise refusal("the label is empty", field="label")
+    if not label and not empty_allowed:
+        raise BadTag("the label is empty", field="label")
     if len(label) > MAX_LABEL_CHARS:
-        raise refusal(f"the label has more than {MAX_LABEL_CHARS} characters", field="label")
+        raise BadTag(f"the label has more than {MAX_LABEL_CHARS} characters", field="label")
     if any(unicodedata.category(char) in _NOT_IN_LABELS for char in label):
-        raise refusal("the label holds control characters or line breaks", field="label")
+        raise BadTag("the label holds control characters or line breaks", field="label")
     return label
 
 

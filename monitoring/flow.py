@@ -4,7 +4,7 @@ Counts come as {second: pictures accepted in it}, the second being whole seconds
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sessionsite.common.clock import EPOCH, iso
 
@@ -46,13 +46,14 @@ def is_moving(counts: Mapping[int, int], now_s: float) -> bool:
     return any(recent(counts, now_s))
 
 
-def flow_json(counts: Mapping[int, int], *, now_s: float, total_processed: int) -> dict:
-    """The `flow` object of a monitor's state. total_processed: pictures of the session since its start."""
+def flow(counts: Mapping[int, int], now: datetime, *, total: int) -> dict:
+    """The `flow` object of a monitor's state. total: pictures of the session since its start."""
+    now_s = (now - EPOCH).total_seconds()
     return {
         "current_flow_rate": rate_per_minute(counts, now_s),
         "unit": UNIT,
         "window_s": WINDOW_S,
-        "total_processed": total_processed,
+        "total_processed": total,
         "bucket_s": BUCKET_S,
         "recent": recent(counts, now_s),
         "until": iso(EPOCH + timedelta(seconds=end_second(now_s))),
