@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -18,10 +17,11 @@ from weakref import WeakKeyDictionary
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
-from django.utils import timezone
 
 from sessions_app.leases import drop_leases, hold_lease
+from sessionsite.common.clock import iso, now
 from sessionsite.common.loops import Loop, register_loop, registered_loops
+from sessionsite.common.threads import pool
 
 __all__ = ["is_running", "loop_reports", "register_loop", "start", "stop"]
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 LEASE_S = 30.0
 RENEW_S = 10.0
-STOP_WITHIN_S = 5.0
+STOP_WITHIN_S = 2.0
 THREADS = 4
 
 
@@ -54,9 +54,6 @@ class _Runner:
 
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list[asyncio.Task] = field(default_factory=list)
-    pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="background")
-    )
     ask_again_at: dict[str, float] = field(default_factory=dict)
 
     def launch(self) -> None:
@@ -93,13 +90,14 @@ class _Runner:
             except DatabaseError:
                 logger.warning("the lease of %s could not be renewed", loop.name, exc_info=True)
         report.runs += 1
-        report.last_run_at = timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        report.last_run_at = iso(now())
         report.last_duration_ms = round((time.monotonic() - begun) * 1000, 1)
         work.result()
         report.last_error = ""
 
     async def _in_thread(self, func: Callable, *args):
-        return await database_sync_to_async(func, thread_sensitive=False, executor=self.pool)(*args)
+        threads = pool("background", THREADS)
+        return await database_sync_to_async(func, thread_sensitive=False, executor=threads)(*args)
 
     async def end(self) -> None:
         """Let the running steps end, then give the leases back."""
@@ -114,7 +112,6 @@ class _Runner:
                 await asyncio.wait_for(self._in_thread(drop_leases), STOP_WITHIN_S)
             except Exception:  # the leases run out by themselves
                 logger.warning("the leases could not be given back", exc_info=True)
-        self.pool.shutdown(wait=False, cancel_futures=True)
         _reports.clear()
 
 
