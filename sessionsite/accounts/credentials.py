@@ -1,0 +1,109 @@
+"""What sockets and streams show at the door: a bearer token, a login cookie, a one-time ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http.request import split_domain_port, validate_host
+
+from sessionsite.accounts.authentication import secret_in
+from sessionsite.accounts.callers import caller_of_token, caller_of_token_id, caller_of_user, caller_of_user_id
+from sessionsite.accounts.services import redeem_ticket
+from sessionsite.common.access import Caller
+from sessionsite.common.consumers import Identified, Identify, NotAuthenticated
+from sessionsite.common.threads import read_in_thread
+
+
+@dataclass(frozen=True)
+class TokenCredential:
+    token_id: int
+
+    def caller_now(self) -> Caller | None:
+        return caller_of_token_id(self.token_id)
+
+
+@dataclass(frozen=True)
+class CookieCredential:
+    """A login session: dead after a logout or a new password."""
+
+    session_key: str
+
+    def caller_now(self) -> Caller | None:
+        store = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
+        user = get_user(SimpleNamespace(session=store))
+        return caller_of_user(user) if user.is_authenticated and user.is_active else None
+
+
+@dataclass(frozen=True)
+class UserCredential:
+    """A person known by a ticket, which did not say from which login."""
+
+    user_id: int
+
+    def caller_now(self) -> Caller | None:
+        return caller_of_user_id(self.user_id)
+
+
+def _of_ticket(secret: str) -> Identified | None:
+    caller = redeem_ticket(secret)
+    if caller is None:
+        return None
+    return caller, TokenCredential(caller.token_id) if caller.token_id else UserCredential(caller.user_id)
+
+
+def _of_token(secret: str) -> Identified | None:
+    caller = caller_of_token(secret)
+    return caller and (caller, TokenCredential(caller.token_id))
+
+
+def _of_cookie(session_key: str) -> Identified | None:
+    credential = CookieCredential(session_key)
+    caller = credential.caller_now()
+    return caller and (caller, credential)
+
+
+class AccountsIdentify(Identify):
+    """Header before cookie; a cookie counts only from a page of this site."""
+
+    async def by_scope(self, scope) -> Identified | None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        if secret := secret_in(headers.get(b"authorization", "")):
+            found = await read_in_thread(_of_token, secret)
+            if found is None:
+                raise NotAuthenticated("This token is unknown, expired or revoked.")
+            return found
+        session_key = cookie_in(headers.get(b"cookie", ""), settings.SESSION_COOKIE_NAME)
+        if session_key and is_own_origin(headers.get(b"origin"), headers.get(b"host", "")):
+            return await read_in_thread(_of_cookie, session_key)
+        return None
+
+    async def by_message(self, message: dict) -> Identified | None:
+        for name, find in (("ticket", _of_ticket), ("token", _of_token)):
+            if isinstance(secret := message.get(name), str):
+                return await read_in_thread(find, secret)
+        return None
+
+
+def cookie_in(header: str, name: str) -> str | None:
+    try:
+        morsel = SimpleCookie(header).get(name)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def is_own_origin(origin: str | None, host: str) -> bool:
+    """Whether a browser says that a page of this very site opened the connection."""
+    if not origin:
+        return False
+    domain, _ = split_domain_port(host)
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        return False
+    parts = urlsplit(origin)
+    return parts.netloc.lower() == host.lower() or origin in settings.CSRF_TRUSTED_ORIGINS

@@ -1,0 +1,216 @@
+"""/ws/live/: the one WebSocket of the site. Topics in, frames out; see docs/live-messages.md."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+import orjson
+
+from sessionsite.common.access import Caller
+from sessionsite.common.errors import DomainError
+from sessionsite.common.hub import Hub, Reader, get_hub
+from sessionsite.common.hub.frames import Frame, error_frame
+from sessionsite.common.hub.reader import Credential
+
+MESSAGE_BYTES = 16 * 1024  # what a client may send at once
+JUNK_LIMIT = 10  # then the socket is closed
+AUTH_WITHIN_S = 10.0
+CLOSE_JUNK, CLOSE_UNAUTHENTICATED, CLOSE_NO_SUCH_TOPIC = 4400, 4401, 4404
+
+Identified = tuple[Caller, Credential]
+
+
+class BadMessage(DomainError):
+    code = "bad_message"
+
+
+class NotAuthenticated(DomainError):
+    code, status = "not_authenticated", 401
+
+
+class Identify:
+    """How a connection says who it is; the site wires in the accounts' way."""
+
+    async def by_scope(self, scope) -> Identified | None:
+        """From the Authorization header or the login cookie. Raises NotAuthenticated for a dead token."""
+        raise NotImplementedError
+
+    async def by_message(self, message: dict) -> Identified | None:
+        """From the first message: {"type": "auth", "ticket" | "token": ...}."""
+        raise NotImplementedError
+
+
+def live_consumer(identify: Identify) -> Callable[..., Awaitable[None]]:
+    """The ASGI application of the socket. A plain one: an idle reader costs half of a consumer object."""
+
+    async def application(scope, receive, send) -> None:
+        await LiveConsumer(identify, scope, receive, send).run()
+
+    return application
+
+
+class LiveConsumer:
+    """One socket, from accept to close."""
+
+    def __init__(self, identify: Identify, scope, receive, send) -> None:
+        self._identify, self._scope, self._receive, self._send_event = identify, scope, receive, send
+        self._hub: Hub = get_hub()
+        self._reader: Reader | None = None
+        self._junk = 0
+        self._closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
+        self._asked_topics = query.get("topic", [])
+
+    async def run(self) -> None:
+        if (await self._receive())["type"] != "websocket.connect":
+            return
+        # Accepted first: a refusal before that reaches a browser as 1006, without its code.
+        await self._send_event({"type": "websocket.accept"})
+        listening = asyncio.create_task(self._listen(), name="socket")
+        try:
+            await asyncio.wait([listening, self._closing], return_when=asyncio.FIRST_COMPLETED)
+            if self._closing.done():
+                await self._close_connection(self._closing.result())
+            else:
+                listening.result()  # a bug in here must be seen
+        finally:
+            listening.cancel()
+            if self._reader is not None:
+                self._reader.close(1000)
+
+    async def _close_connection(self, code: int) -> None:
+        await self._send_event({"type": "websocket.close", "code": code})
+
+    def _end(self, code: int) -> None:
+        if not self._closing.done():
+            self._closing.set_result(code)
+
+    async def _listen(self) -> None:
+        try:
+            found = await self._identify.by_scope(self._scope)
+        except NotAuthenticated:
+            self._end(CLOSE_UNAUTHENTICATED)
+            return
+        if found is None:
+            found = await self._await_auth()
+        if found is None:
+            return
+        reader = self._admit(*found)
+        if not await self._subscribe_asked():
+            return
+        pump = asyncio.create_task(reader.pump(), name="pump")
+        pump.add_done_callback(self._on_pump_end)
+        try:
+            while (message := await self._next_message()) is not None:
+                await self._obey(message)
+        finally:
+            pump.cancel()
+
+    def _on_pump_end(self, pump: asyncio.Task) -> None:
+        if not pump.cancelled() and pump.exception() is not None:
+            self._end(1011)
+
+    def _admit(self, caller: Caller, credential: Credential) -> Reader:
+        self._reader = Reader(self._hub, self._send_frame, self._end, caller=caller, credential=credential)
+        self._hub.admit(self._reader)
+        return self._reader
+
+    async def _send_frame(self, frame: Frame) -> None:
+        await self._send_event({"type": "websocket.send", "text": frame.text})
+
+    async def _await_auth(self) -> Identified | None:
+        """Who the first message says it is; None after the socket was told to close."""
+        try:
+            async with asyncio.timeout(AUTH_WITHIN_S):
+                message = await self._next_message()
+        except TimeoutError:
+            message = {}
+        if message is None:
+            return None
+        found = await self._identify.by_message(message) if message.get("type") == "auth" else None
+        if found is None:
+            await self._send_frame(error_frame(NotAuthenticated("Send a valid ticket or token first.")))
+            self._end(CLOSE_UNAUTHENTICATED)
+        return found
+
+    async def _subscribe_asked(self) -> bool:
+        """The topics of the address. When none of them is there for this caller, the socket closes with 4404."""
+        for topic in self._asked_topics:
+            await self._subscribe(topic, None)
+        if not self._asked_topics or self._reader.feeds:
+            return True
+        while (frame := self._reader.outbox.take()) is not None:  # the errors that say why
+            await self._send_frame(frame)
+        self._end(CLOSE_NO_SUCH_TOPIC)
+        return False
+
+    async def _subscribe(self, topic: str, after: int | None) -> None:
+        try:
+            await self._hub.subscribe(self._reader, topic, after=after)
+        except DomainError as error:
+            self._reader.put(error_frame(error, topic))
+
+    async def _next_message(self) -> dict | None:
+        """The next message that is a JSON object; None when the client has gone. Junk is answered, not fatal."""
+        while True:
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return None
+            try:
+                return parse(event)
+            except BadMessage as error:
+                await self._refuse(error)
+
+    async def _refuse(self, error: DomainError) -> None:
+        self._junk += 1
+        if self._reader is not None:
+            self._reader.put(error_frame(error))
+        else:
+            await self._send_frame(error_frame(error))
+        if self._junk >= JUNK_LIMIT:
+            self._end(CLOSE_JUNK)
+
+    async def _obey(self, message: dict) -> None:
+        kind, topic = message.get("type"), message.get("topic")
+        if kind in ("subscribe", "unsubscribe") and not isinstance(topic, str):
+            await self._refuse(BadMessage("`topic` must be text."))
+        elif kind == "subscribe":
+            await self._obey_subscribe(topic, message.get("after"))
+        elif kind == "unsubscribe":
+            self._reader.leave(topic)
+            self._reader.outbox.forget(topic)
+        elif kind == "auth":
+            await self._reauthenticate(message)
+        elif kind != "ack":  # acknowledgements are welcome and not yet needed
+            await self._refuse(BadMessage("`type` is one of subscribe, unsubscribe, auth, ack."))
+
+    async def _obey_subscribe(self, topic: str, after) -> None:
+        if after is not None and (isinstance(after, bool) or not isinstance(after, int) or not 0 <= after < 2**63):
+            await self._refuse(BadMessage("`after` must be a whole number from 0."))
+        else:
+            await self._subscribe(topic, after)
+
+    async def _reauthenticate(self, message: dict) -> None:
+        found = await self._identify.by_message(message)
+        if found is None:
+            self._end(CLOSE_UNAUTHENTICATED)
+        else:
+            self._reader.caller, self._reader.credential = found
+
+
+def parse(event: dict) -> dict:
+    """The JSON object in a websocket.receive event. Raises BadMessage."""
+    text = event.get("text")
+    if text is None:
+        raise BadMessage("Binary messages have no meaning here; send JSON text.")
+    if len(text) > MESSAGE_BYTES:
+        raise BadMessage(f"A message has at most {MESSAGE_BYTES} characters.")
+    try:
+        message = orjson.loads(text)
+    except ValueError:
+        raise BadMessage("This is not JSON.") from None
+    if not isinstance(message, dict):
+        raise BadMessage("Send a JSON object.")
+    return message

@@ -1,0 +1,51 @@
+"""How a refusal looks to its caller, also where no view has run: each outside wire has its own error shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from sessionsite.common.errors import DomainError
+
+
+@dataclass(frozen=True)
+class Refusal:
+    status: int
+    body: dict
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def send(self, send) -> None:
+        """The whole answer as ASGI messages; the connection is not used again, its body may be unread."""
+        body = orjson.dumps(self.body)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+            *self.headers,
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def native(error: DomainError) -> Refusal:
+    retry = getattr(error, "retry_after_s", None)
+    headers = ((b"retry-after", str(retry).encode()),) if retry is not None else ()
+    return Refusal(error.status, error.as_json(), headers)
+
+
+_dialects: list[tuple[str, Callable[[DomainError], Refusal]]] = []
+
+
+def register_dialect(prefix: str, render: Callable[[DomainError], Refusal]) -> None:
+    """Addresses that begin with `prefix` get their errors from `render`; called from AppConfig.ready."""
+    _dialects.append((prefix, render))
+
+
+def refusal(path: str, error: DomainError) -> Refusal:
+    """`error` as the callers of `path` expect it."""
+    for prefix, render in _dialects:
+        if path.startswith(prefix):
+            return render(error)
+    return native(error)

@@ -1,0 +1,191 @@
+"""One topic in this process: pulled from the database when it changed, encoded once, given to every reader."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from sessionsite.common.errors import Missing
+from sessionsite.common.hub.frames import Frame, error_frame, event_frame, gap_frame, snapshot_frame, state_frame
+from sessionsite.common.live import Snapshot, Topic
+from sessionsite.common.threads import read_in_thread
+
+if TYPE_CHECKING:
+    from sessionsite.common.hub.reader import Reader
+
+logger = logging.getLogger(__name__)
+
+FRAME_INTERVAL_S = 0.1  # at most ten states a second; a transition is not held back
+REPLAY_EVENTS = 1000
+READ_EVENTS = 500  # per query
+RETRY_S = 1.0
+
+
+class Gone(Missing):
+    code = "gone"
+
+
+class Subscription:
+    """How far one reader is in one topic. Nothing is sent live until its snapshot is."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.revision = -1
+        self.seq: int | None = None
+        self.is_ready = False
+
+    def offer_state(self, revision: int, frame: Frame) -> None:
+        if self.is_ready and revision > self.revision:
+            self.revision = revision
+            self.reader.put(frame)
+
+    def offer_event(self, frame: Frame) -> None:
+        if self.is_ready and (self.seq is None or frame.seq > self.seq):
+            self.seq = frame.seq
+            self.reader.put(frame)
+
+
+class Feed:
+    """The readers of one topic and the newest state and seq that they were given."""
+
+    def __init__(self, name: str, topic: Topic, short_name: str) -> None:
+        self.name, self.topic, self.short_name = name, topic, short_name
+        self.subscriptions: dict[Reader, Subscription] = {}
+        self.revision = -1
+        self.seq: int | None = None
+        self.newest: Snapshot | None = None
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = 0.0
+        self._is_dirty = False
+        self._urgent = asyncio.Event()
+        self._pulling: asyncio.Task | None = None
+
+    @property
+    def numbers(self) -> tuple[int, int | None]:
+        return self.revision, self.seq
+
+    def is_behind(self, revision: int | None, seq: int | None) -> bool:
+        """Whether the database is said to be ahead of what readers were given; no numbers mean: it may be."""
+        if revision is None and seq is None:
+            return True
+        return (revision or 0) > self.revision or (seq is not None and seq > (self.seq or 0))
+
+    def wake(self, *, urgent: bool = False) -> None:
+        """Pull soon: at once when urgent, otherwise within the frame rate. The last change always arrives."""
+        self._is_dirty = True
+        if urgent:
+            self._urgent.set()
+        if self._pulling is None:
+            self._pulling = self._loop.create_task(self._pull_while_dirty(), name=f"feed {self.name}")
+
+    async def _pull_while_dirty(self) -> None:
+        try:
+            while self._is_dirty and self.subscriptions:
+                await self._await_turn()
+                self._is_dirty = False
+                self._urgent.clear()
+                try:
+                    await self._pull()
+                except Exception:
+                    logger.exception("%s could not be read; it is tried again", self.name)
+                    self._is_dirty = True
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            self._pulling = None
+
+    async def _await_turn(self) -> None:
+        wait_s = self._sent_at + FRAME_INTERVAL_S - self._loop.time()
+        if wait_s > 0 and not self._urgent.is_set():
+            try:
+                await asyncio.wait_for(self._urgent.wait(), wait_s)
+            except TimeoutError:
+                return
+
+    async def _pull(self) -> None:
+        snapshot = await read_in_thread(self.topic.snapshot, self.short_name)
+        if snapshot is None:
+            self._end()
+            return
+        self._sent_at = self._loop.time()
+        if snapshot.seq is not None:
+            await self._pull_events(snapshot.seq)
+        if snapshot.revision > self.revision:
+            self._give_state(snapshot)
+
+    def _give_state(self, snapshot: Snapshot) -> None:
+        self.revision, self.newest = snapshot.revision, snapshot
+        frame = state_frame(self.name, snapshot)
+        for subscription in list(self.subscriptions.values()):
+            subscription.offer_state(snapshot.revision, frame)
+
+    async def _pull_events(self, upto: int) -> None:
+        while (self.seq or 0) < upto:
+            found = await read_in_thread(self.topic.events, self.short_name, self.seq or 0, READ_EVENTS)
+            if not found:
+                return
+            for seq, event in found:
+                if seq <= (self.seq or 0):
+                    continue  # a join in between has moved us on
+                frame = event_frame(self.name, seq, event)
+                self.seq = seq
+                for subscription in list(self.subscriptions.values()):
+                    subscription.offer_event(frame)
+
+    async def join(self, subscription: Subscription, after: int | None) -> Snapshot | None:
+        """The reader gets a snapshot, the events after `after`, then every change. None: the topic is gone.
+
+        The subscription stands in `subscriptions` before anything is read, so no change falls between.
+        """
+        snapshot = await read_in_thread(self.topic.snapshot, self.short_name)
+        if snapshot is None:
+            return None
+        reader = subscription.reader
+        reader.put(snapshot_frame(self.name, snapshot))
+        subscription.revision = snapshot.revision
+        if snapshot.seq is not None:
+            start = snapshot.seq if after is None else min(after, snapshot.seq)
+            await self._replay(reader, subscription, start, snapshot.seq)
+        subscription.is_ready = True
+        if self.revision < 0:  # the first reader: what it has seen is what the feed has given
+            self.revision, self.seq, self.newest = snapshot.revision, subscription.seq, snapshot
+        await self._catch_up(subscription)
+        return snapshot
+
+    async def _replay(self, reader: Reader, subscription: Subscription, after: int, upto: int) -> None:
+        """Events (after, upto] for one reader; of more than 1,000 the older ones become a gap."""
+        if upto - after > REPLAY_EVENTS:
+            start = upto - REPLAY_EVENTS
+            address = self.topic.gap_address(self.short_name, after)
+            reader.put(gap_frame(self.name, after=after, upto=start, address=address))
+            after = start
+        subscription.seq = after
+        while subscription.seq < upto:
+            found = await read_in_thread(self.topic.events, self.short_name, subscription.seq, READ_EVENTS)
+            if not found:
+                return
+            for seq, event in found:
+                subscription.seq = seq
+                reader.put(event_frame(self.name, seq, event))
+
+    async def _catch_up(self, subscription: Subscription) -> None:
+        """What the other readers were given while this one was joining."""
+        if subscription.seq is not None and (self.seq or 0) > subscription.seq:
+            await self._replay(subscription.reader, subscription, subscription.seq, self.seq or 0)
+        if self.newest and self.revision > subscription.revision:
+            subscription.offer_state(self.revision, state_frame(self.name, self.newest))
+        elif self.revision < subscription.revision or (self.seq or 0) < (subscription.seq or 0):
+            self.wake()  # this reader is ahead of the feed: the others get it too
+
+    def _end(self) -> None:
+        """The topic does not exist any more: its readers are told and leave it."""
+        frame = error_frame(Gone(f"{self.name} is gone.", topic=self.name), self.name)
+        for reader in list(self.subscriptions):
+            reader.put(frame)
+            reader.leave(self.name)
+
+    def close(self) -> None:
+        if self._pulling is not None:
+            self._pulling.cancel()
+
+

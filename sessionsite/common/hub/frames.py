@@ -1,0 +1,75 @@
+"""The frames that readers get: encoded once, sent to many, the same JSON on every wire."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from sessionsite.common import clock
+from sessionsite.common.errors import DomainError
+from sessionsite.common.live import Snapshot
+
+
+class Frame:
+    """One encoded frame. `key` says what it replaces in an outbox; seq is set on events only."""
+
+    def __init__(self, content: dict[str, Any], *, topic: str = "", seq: int | None = None) -> None:
+        self.type: str = content["type"]
+        self.topic, self.seq = topic, seq
+        self.body: bytes = orjson.dumps(content)
+
+    @property
+    def size(self) -> int:
+        return len(self.body)
+
+    @cached_property
+    def text(self) -> str:
+        """For a WebSocket."""
+        return self.body.decode()
+
+    @cached_property
+    def sse(self) -> bytes:
+        """For an event stream: events carry their seq as id, other frames have none."""
+        head = b"" if self.seq is None else b"id: %d\n" % self.seq
+        return head + b"data: " + self.body + b"\n\n"
+
+
+def snapshot_frame(topic: str, snapshot: Snapshot) -> Frame:
+    return Frame(
+        {
+            "type": "snapshot",
+            "topic": topic,
+            "revision": snapshot.revision,
+            "seq": snapshot.seq,
+            "at": clock.iso(clock.now()),
+            "data": snapshot.data,
+        },
+        topic=topic,
+    )
+
+
+def state_frame(topic: str, snapshot: Snapshot) -> Frame:
+    at = clock.iso(clock.now())
+    return Frame(
+        {"type": "state", "topic": topic, "revision": snapshot.revision, "at": at, "data": snapshot.data}, topic=topic
+    )
+
+
+def event_frame(topic: str, seq: int, event: dict) -> Frame:
+    return Frame({"type": "event", "topic": topic, "seq": seq, "event": event}, topic=topic, seq=seq)
+
+
+def gap_frame(topic: str, *, after: int, upto: int, address: str | None) -> Frame:
+    """`after` exclusive, `upto` inclusive; `address` is where REST gives what was missed."""
+    content = {"type": "gap", "topic": topic, "after": after, "upto": upto, "missed": upto - after}
+    return Frame(content | ({"events": address} if address else {}), topic=topic)
+
+
+def heartbeat_frame(topics: dict[str, tuple[int, int | None]]) -> Frame:
+    return Frame({"type": "heartbeat", "at": clock.iso(clock.now()), "topics": topics})
+
+
+def error_frame(error: DomainError, topic: str = "") -> Frame:
+    return Frame({"type": "error", **error.as_json(), **({"topic": topic} if topic else {})}, topic=topic)

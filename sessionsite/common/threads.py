@@ -1,0 +1,35 @@
+"""Small pools of long-lived threads that keep their database connections from job to job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+from django.db import close_old_connections
+
+Result = TypeVar("Result")
+
+LIVE_READERS = 2  # threads that read snapshots and events for sockets and streams
+
+
+@cache
+def pool(name: str, size: int) -> ThreadPoolExecutor:
+    """This process's pool of that name; its threads start with their first job."""
+    return ThreadPoolExecutor(size, thread_name_prefix=name)
+
+
+def _with_fresh_connection(func: Callable[..., Result], args: tuple) -> Result:
+    close_old_connections()
+    try:
+        return func(*args)
+    finally:
+        close_old_connections()  # keeps what CONN_MAX_AGE lets it keep
+
+
+async def read_in_thread(func: Callable[..., Result], *args) -> Result:
+    """func(*args), which reads the database, off the event loop."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(pool("live", LIVE_READERS), _with_fresh_connection, func, args)
