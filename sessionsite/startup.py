@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from monitoring.services.recovery import recover
 from sessionsite.accounts.services import bootstrap
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,9 @@ LOCK_ID = 7_305_117  # of PostgreSQL's advisory lock: any number that is always 
 
 
 def prepare() -> str | None:
-    """The schema is up to date and a first user exists; safe in several processes at once.
+    """The schema is up to date, a first user exists, what dead processes left is put right.
+
+    Safe in several processes at once.
 
     Returns the password when the first user was made just now. Raises CommandError when the database does
     not answer.
@@ -33,7 +36,9 @@ def prepare() -> str | None:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
-        return bootstrap(settings.DATA_DIR)
+        password = bootstrap(settings.DATA_DIR)
+        recover()
+        return password
 
 
 def _wait_for_database() -> None:
