@@ -38,7 +38,7 @@ def bytes_per_day(now: datetime | None = None) -> float:
 
 
 def disk_state() -> dict:
-    """Free, total and reserved bytes, days left at the present rate (None: nothing comes in), ok | low | full."""
+    """Free, total and reserved bytes, days left at the present rate (None: no pictures), ok | low | full."""
     usage = shutil.disk_usage(settings.DATA_DIR)
     reserve_bytes, rate = settings.DISK_RESERVE_BYTES, bytes_per_day()
     days_left = round(max(0, usage.free - reserve_bytes) / rate, 1) if rate else None

@@ -51,10 +51,19 @@ class ImageMessage:
 def tag_json(tag: Tag, image_key: str) -> dict:
     return asdict(
         TagMessage(
-            tag.key, image_key, tag.label, tag.x_frac, tag.y_frac, tag.w_frac, tag.h_frac, tag.author, tag.source,
-            tag.revision, iso(tag.updated_at),
+            tag.key,
+            image_key,
+            tag.label,
+            tag.x_frac,
+            tag.y_frac,
+            tag.w_frac,
+            tag.h_frac,
+            tag.author,
+            tag.source,
+            tag.revision,
+            iso(tag.updated_at),
         )
-    )  # fmt: skip
+    )
 
 
 def image_json(image: Image) -> dict:

@@ -202,7 +202,7 @@ class Tag(models.Model):
 
 
 class TagChange(models.Model):
-    """One edit of a picture's tags: who, when, from what to what. Replayed in order they give the tags of now."""
+    """One edit of a picture's tags: who, when, from what to what. Replayed in order, the tags of now."""
 
     VERBS = [(word, word) for word in ("added", "changed", "deleted")]
 

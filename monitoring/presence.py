@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitoring.models import Presence
 
-# Multiples of the expected interval, with a floor in seconds so that network jitter of a fast camera is no news.
+# Multiples of the expected interval, with a floor in seconds: network jitter of a fast camera is no news.
 LATE_AFTER, LATE_FLOOR_S = 2.0, 1.0
 LOST_AFTER, LOST_FLOOR_S = 5.0, 5.0
 STEADY_WITHIN, STEADY_FLOOR_S = 1.5, 0.5
@@ -25,9 +25,9 @@ def steady_within_s(interval_s: float) -> float:
 def decide(before: str, *, interval_s: float, age_s: float, gap_s: float | None, has_item: bool) -> Presence:
     """The presence now.
 
-    age_s: since the last picture, or since the start when none came (has_item False). gap_s: between the last two
-    pictures, None when there was one only. A late or lost camera is live again only after two pictures in step,
-    so that one that limps along just over the limit does not flap.
+    age_s: since the last picture, or since the start when none came (has_item False). gap_s: between the last
+    two pictures, None when there was one only. A late or lost camera is live again only after two pictures in
+    step, so that one that limps along just over the limit does not flap.
     """
     if age_s > lost_after_s(interval_s):
         return Presence.LOST

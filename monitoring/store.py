@@ -1,4 +1,4 @@
-"""The statements behind the ingest of pictures: the one module that writes raw SQL, the same on both databases.
+"""The statements behind the ingest of pictures, in raw SQL that is the same on both databases.
 
 Everything here runs inside the caller's transaction. Times are aware UTC datetimes.
 """
@@ -48,7 +48,7 @@ def _adapted(value):
 
 
 def insert_images(rows: Sequence[ImageRow]) -> dict[str, int]:
-    """Insert what is new; returns key -> pk of the rows really inserted. A repeat is left out, not an error."""
+    """Insert what is new; returns key -> pk of the rows really inserted. A repeat is left out, no error."""
     names = ", ".join((*IMAGE_COLUMNS, *_CONSTANT_COLUMNS))
     one = "(" + ", ".join(["%s"] * (len(IMAGE_COLUMNS) + len(_CONSTANT_COLUMNS))) + ")"
     values = [_adapted(value) for row in rows for value in (*astuple(row), *_CONSTANT_COLUMNS.values())]
@@ -73,7 +73,8 @@ def count_images(
     values = [count, count, size_bytes, *([] if late else [_adapted(now)]), session_id]
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE sessions_app_session SET total_counter = total_counter + %s, image_count = image_count + %s, "
+            "UPDATE sessions_app_session SET total_counter = total_counter + %s, "
+            "image_count = image_count + %s, "
             f"size_bytes = size_bytes + %s, revision = revision + 1, last_seq = last_seq + 1{item} "
             f"WHERE id = %s{guard} RETURNING revision, last_seq",
             values,
@@ -86,7 +87,8 @@ def uncount_images(session_id: int, *, count: int, size_bytes: int, number_too: 
     number = ", last_seq = last_seq - 1" if number_too else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE sessions_app_session SET total_counter = total_counter - %s, image_count = image_count - %s, "
+            "UPDATE sessions_app_session SET total_counter = total_counter - %s, "
+            "image_count = image_count - %s, "
             f"size_bytes = size_bytes - %s{number} WHERE id = %s",
             [count, count, size_bytes, session_id],
         )
@@ -100,7 +102,7 @@ def note_monitor(
     previous_at: datetime | None,
     now: datetime,
 ) -> int:
-    """The monitor keeps `size_bytes` more and shows its newest picture (None: a late one, which it does not show).
+    """The monitor keeps `size_bytes` more and shows its newest picture (None: a late one, not shown).
 
     previous_at: when the batch's last picture but one came; None: whatever came last before.
     Returns the new revision.
@@ -124,7 +126,8 @@ def count_day(monitor_id: int, day: date, *, images: int, size_bytes: int) -> No
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO monitoring_monitorday (monitor_id, day, images, size_bytes) VALUES (%s, %s, %s, %s) "
-            "ON CONFLICT (monitor_id, day) DO UPDATE SET images = monitoring_monitorday.images + excluded.images, "
+            "ON CONFLICT (monitor_id, day) DO UPDATE SET "
+            "images = monitoring_monitorday.images + excluded.images, "
             "size_bytes = monitoring_monitorday.size_bytes + excluded.size_bytes",
             [monitor_id, day, images, size_bytes],
         )

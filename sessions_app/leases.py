@@ -26,7 +26,7 @@ def process_name() -> str:
 
 
 def hold_lease(name: str, ttl_s: float) -> int | None:
-    """The epoch under which this process holds `name` for `ttl_s` seconds more; None while another one does."""
+    """The epoch under which this process holds `name` for `ttl_s` more; None while another one does."""
     now, me = timezone.now(), process_name()
     until = now + timedelta(seconds=ttl_s)
     if Lease.objects.filter(name=name, holder=me, expires_at__gt=now).update(expires_at=until):

@@ -140,7 +140,7 @@ class LabelCount(models.Model):
 
 
 class Lease(models.Model):
-    """A task that one process at a time may do. `epoch` rises with every new holder and fences off an old one."""
+    """A task that one process at a time may do. `epoch` rises with every new holder: a fence."""
 
     name = models.CharField(max_length=100, unique=True)
     holder = models.CharField(max_length=100)

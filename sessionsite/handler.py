@@ -1,8 +1,8 @@
 """Django's request stack as one ASGI application that needs one thread hop per request.
 
-The stock ASGI handler crosses between loop and threads at every middleware and gives each request a new thread,
-hence a new database connection. Here signals, middleware, view and close run together on a fixed pool of threads,
-whose connections stay open.
+The stock ASGI handler crosses between loop and threads at every middleware and gives each request a new
+thread, hence a new database connection. Here signals, middleware, view and close run together on a fixed pool
+of threads, whose connections stay open.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class PooledHandler(ASGIHandler):
         return response
 
     async def _send(self, response: HttpResponseBase, send) -> None:
-        await send({"type": "http.response.start", "status": response.status_code, "headers": raw_headers(response)})
+        await send(
+            {"type": "http.response.start", "status": response.status_code, "headers": raw_headers(response)}
+        )
         if not response.streaming:
             await send({"type": "http.response.body", "body": response.content})
             return
@@ -85,7 +87,10 @@ class PooledHandler(ASGIHandler):
 
 def raw_headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
     headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
-    cookies = [(b"set-cookie", cookie.output(header="").strip().encode("ascii")) for cookie in response.cookies.values()]
+    cookies = [
+        (b"set-cookie", cookie.output(header="").strip().encode("ascii"))
+        for cookie in response.cookies.values()
+    ]
     return headers + cookies
 
 
@@ -107,11 +112,11 @@ def declared_length(scope) -> int | None:
 
 
 async def read_body(scope, receive) -> tempfile.SpooledTemporaryFile:
-    """The request's body. Raises BodyTooLarge, by its declared length before a byte is read, and RequestAborted."""
+    """The request's body. Raises RequestAborted, and BodyTooLarge: by a declared length before reading."""
     limit = settings.MAX_BODY_BYTES
     if (declared_length(scope) or 0) > limit:
         raise BodyTooLarge(f"The request is over {limit} bytes.", limit_bytes=limit)
-    body = tempfile.SpooledTemporaryFile(SPOOL_BYTES, "w+b", dir=settings.FILE_UPLOAD_TEMP_DIR)
+    body = tempfile.SpooledTemporaryFile(SPOOL_BYTES, "w+b", dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
     size = 0
     try:
         while True:

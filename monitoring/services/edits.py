@@ -21,7 +21,7 @@ from sessionsite.accounts.services import audit
 
 
 def locked(image: Image) -> Image:
-    """`image` as it is now, in the caller's transaction, with nobody else changing it or its session's counts.
+    """`image` as it is now, in the caller's transaction; nobody else changes it or its session's counts.
 
     Row locks on PostgreSQL, sessions first; on SQLite the IMMEDIATE transaction holds out the others.
     """
@@ -42,8 +42,13 @@ def check_revision(image: Image, revision: int | None, yours: dict) -> None:
 
 def current_side(image: Image) -> dict:
     tags = [tag_json(tag, image.key) for tag in Tag.objects.filter(image=image).order_by("pk")]
-    return {"revision": image.revision, "label": image.label, "review": image.review, "split": image.split,
-            "tags": tags}  # fmt: skip
+    return {
+        "revision": image.revision,
+        "label": image.label,
+        "review": image.review,
+        "split": image.split,
+        "tags": tags,
+    }
 
 
 def note_change(image: Image, kind: str, detail: dict, *, by: str) -> None:
@@ -74,9 +79,14 @@ def _checked(changes: dict) -> dict:
 
 @transaction.atomic
 def change_image(
-    image: Image, *, by: str, label: str | None = None, review: str | None = None, split: str | None = None,
+    image: Image,
+    *,
+    by: str,
+    label: str | None = None,
+    review: str | None = None,
+    split: str | None = None,
     revision: int | None = None,
-) -> Image:  # fmt: skip
+) -> Image:
     """The picture's label, review mark or split is as given. Raises BadTag, BadReview, RevisionMismatch.
 
     revision: the picture's revision that the caller saw; None takes any.
@@ -98,7 +108,7 @@ def change_image(
 
 @transaction.atomic
 def delete_image(image: Image, *, by: str) -> Image:
-    """The picture is out of sight but restorable; the session's total counter stays. Twice changes nothing."""
+    """The picture is out of sight but restorable; the session's total stays. Twice changes nothing."""
     return _set_deleted(image, timezone.now(), "image_deleted", by)
 
 

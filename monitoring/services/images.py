@@ -41,10 +41,10 @@ EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP":
 
 @dataclass(frozen=True)
 class NewImage:
-    """A picture on its way in: for whatever runs on `monitor`, or by name for `session`, which may have ended.
+    """A picture on its way in: for what runs on `monitor`, or by name for `session`, which may have ended.
 
-    taken_at None: now. idempotency_key: unique per monitor; a repeat of it, or of session + taken_at + content,
-    is answered with the first picture and counted once.
+    taken_at None: now. idempotency_key: unique per monitor; a repeat of it, or of session + taken_at +
+    content, is answered with the first picture and counted once.
     """
 
     data: bytes
@@ -91,8 +91,9 @@ def add_image(new: NewImage) -> Added:
 def add_images(batch: Sequence[NewImage]) -> list[Added | DomainError]:
     """Each picture is either kept, counted and announced, or refused with its reason, in the batch's order.
 
-    Refusals: NotAPicture, PictureTooLarge, NotStarted, SessionOver, DiskFull, QuotaExceeded, IdempotencyMismatch,
-    BadTag (the label). One refusal never fails its batch; a refused picture leaves no file and no row.
+    Refusals: NotAPicture, PictureTooLarge, NotStarted, SessionOver, DiskFull, QuotaExceeded,
+    IdempotencyMismatch, BadTag (the label). One refusal never fails its batch; a refused picture leaves no
+    file and no row.
     """
     results = [_prepare_or_refuse(new) for new in batch]
     commit_prepared([item for item in results if isinstance(item, Prepared)])
@@ -129,18 +130,30 @@ def prepare(new: NewImage) -> Prepared | Added:
         raise
     size_bytes = len(new.data) + len(picture.thumbnail_webp)
     row = store.ImageRow(
-        key=key, organisation_id=session.organisation_id, session_id=session.pk,
-        monitor_id=new.monitor.pk if new.monitor else session.monitor_id, dataset_id=None, file_path=file_path,
-        thumbnail_path=thumbnail_path, format=picture.format, size_bytes=size_bytes, sha256=sha256,
-        width=picture.width, height=picture.height, taken_at=new.taken_at or now, received_at=now,
-        name=safe_name(new.name, default="")[:NAME_MAX], label=new.label, author=new.author,
+        key=key,
+        organisation_id=session.organisation_id,
+        session_id=session.pk,
+        monitor_id=new.monitor.pk if new.monitor else session.monitor_id,
+        dataset_id=None,
+        file_path=file_path,
+        thumbnail_path=thumbnail_path,
+        format=picture.format,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        width=picture.width,
+        height=picture.height,
+        taken_at=new.taken_at or now,
+        received_at=now,
+        name=safe_name(new.name, default="")[:NAME_MAX],
+        label=new.label,
+        author=new.author,
         idempotency_key=new.idempotency_key,
-    )  # fmt: skip
+    )
     return Prepared(new, row, files, is_late, size_bytes, session.key)
 
 
 def _session_for(new: NewImage) -> Session:
-    """The session the picture is for; for a monitor the newest one, which need not be open (a repeat may come late)."""
+    """The session the picture is for; a monitor's newest one need not be open (a repeat may come late)."""
     if new.session is not None:
         return new.session
     session = Session.objects.filter(state__in=ACCEPTING, monitor=new.monitor).first()
@@ -171,7 +184,7 @@ def _first_answer(new: NewImage, session: Session, sha256: str) -> Added | None:
 
 
 def _check_session(new: NewImage, session: Session, now: datetime) -> bool:
-    """True when the picture comes after its session's end, within its window. Raises NotStarted, SessionOver."""
+    """True when the picture comes after its session's end, in its window. Raises NotStarted, SessionOver."""
     if session.state in ACCEPTING:
         return False
     if new.session is None:
@@ -179,9 +192,12 @@ def _check_session(new: NewImage, session: Session, now: datetime) -> bool:
     taken_at, end = new.taken_at or now, session.stopped_at or now
     if not session.started_at <= taken_at <= end:
         raise SessionOver(
-            "The session has ended and its time does not hold this picture's.", session=session.key,
-            started_at=iso(session.started_at), stopped_at=iso(end), taken_at=iso(taken_at),
-        )  # fmt: skip
+            "The session has ended and its time does not hold this picture's.",
+            session=session.key,
+            started_at=iso(session.started_at),
+            stopped_at=iso(end),
+            taken_at=iso(taken_at),
+        )
     return True
 
 
@@ -201,9 +217,10 @@ def _check_room(monitor: Monitor | None, size_bytes: int) -> None:
         and monitor.stored_bytes + size_bytes > monitor.quota_bytes
     ):
         raise QuotaExceeded(
-            f"{monitor.slug} keeps as many bytes as it may.", quota_bytes=monitor.quota_bytes,
+            f"{monitor.slug} keeps as many bytes as it may.",
+            quota_bytes=monitor.quota_bytes,
             stored_bytes=monitor.stored_bytes,
-        )  # fmt: skip
+        )
 
 
 def commit_prepared(prepared: list[Prepared]) -> None:
@@ -235,7 +252,7 @@ def _commit_halving(prepared: list[Prepared]) -> None:
 
 
 def _refuse_after(error: DatabaseError, item: Prepared) -> None:
-    """The item is refused, or kept after all when the database has its row: the connection may die in a commit."""
+    """The item is refused, or kept when the database has its row: the connection may die in a commit."""
     logger.error("A picture could not be stored: %s", error)
     is_transient = isinstance(error, OperationalError)
     item.result = (
@@ -293,7 +310,7 @@ def _add_to_session(session_id: int, items: list[Prepared], now: datetime) -> li
 
 def _count_and_insert(session_id: int, items: list[Prepared], now: datetime, *, late: bool):
     size_bytes = sum(item.size_bytes for item in items)
-    # The counters go first, all of the batch, because this UPDATE also asks whether the session still takes pictures.
+    # The counters go first, for the whole batch: this UPDATE also asks whether the session takes pictures.
     counted = store.count_images(session_id, count=len(items), size_bytes=size_bytes, now=now, late=late)
     if counted is None:
         for item in items:
@@ -337,9 +354,13 @@ def _journal_images(session_id: int, items: list[Prepared], revision: int, seq: 
         for i in items
     ]
     SessionEvent.objects.create(
-        session_id=session_id, organisation_id=items[0].row.organisation_id, seq=seq, at=items[-1].row.received_at,
-        kind="late_image_added" if late else "images_added", detail={"count": len(items), "images": shown},
-    )  # fmt: skip
+        session_id=session_id,
+        organisation_id=items[0].row.organisation_id,
+        seq=seq,
+        at=items[-1].row.received_at,
+        kind="late_image_added" if late else "images_added",
+        detail={"count": len(items), "images": shown},
+    )
     labels: dict[str, int] = defaultdict(int)
     seconds: dict[int, int] = defaultdict(int)
     for item in items:

@@ -74,20 +74,32 @@ def _audited(fields: dict) -> dict:
 
 @transaction.atomic
 def create_monitor(
-    organisation: Organisation, *, slug: str, by: str, name: str = "", kind: str = "camera",
-    dataset: Dataset | None = None, expected_interval_s: float | None = None, quota_bytes: int | None = None,
+    organisation: Organisation,
+    *,
+    slug: str,
+    by: str,
+    name: str = "",
+    kind: str = "camera",
+    dataset: Dataset | None = None,
+    expected_interval_s: float | None = None,
+    quota_bytes: int | None = None,
     is_demo: bool = False,
-) -> Monitor:  # fmt: skip
-    """A new monitor of the organisation, idle. Raises BadMonitor, SlugTaken (slugs are unique on the server)."""
+) -> Monitor:
+    """A new monitor of the organisation, idle. Raises BadMonitor, SlugTaken (unique on the server)."""
     try:
         SLUG(slug)
     except ValidationError as error:
         raise BadMonitor("slug may use 1 to 64 of a-z, 0-9 and -.", field="slug") from error
     if slug in RESERVED_SLUGS:
         raise BadMonitor(f"The slug {slug} is a word of the addresses; choose another.", field="slug")
-    fields = _checked({
-        "name": name or slug, "kind": kind, "expected_interval_s": expected_interval_s, "quota_bytes": quota_bytes,
-    })  # fmt: skip
+    fields = _checked(
+        {
+            "name": name or slug,
+            "kind": kind,
+            "expected_interval_s": expected_interval_s,
+            "quota_bytes": quota_bytes,
+        }
+    )
     touch_organisation(organisation.pk)
     try:
         with transaction.atomic():
@@ -119,9 +131,13 @@ def change_monitor(monitor: Monitor, *, by: str, **changes) -> Monitor:
     touch_organisation(monitor.organisation_id)
     touch_monitor(monitor, urgent=True, **changes)
     audit(
-        monitor.organisation, "changed", monitor, by=by,
-        before=_audited({name: before[name] for name in changes}), after=_audited(changes),
-    )  # fmt: skip
+        monitor.organisation,
+        "changed",
+        monitor,
+        by=by,
+        before=_audited({name: before[name] for name in changes}),
+        after=_audited(changes),
+    )
     return monitor
 
 
@@ -209,9 +225,12 @@ def stop_monitor(monitor: Monitor, *, by: str, reason: str = "") -> Session:
 def after_end(monitor: Monitor) -> None:
     """The monitor shows that its session is over, whoever ended it."""
     touch_monitor(
-        monitor, urgent=True, presence=Presence.UNKNOWN, capture_for_training=False,
+        monitor,
+        urgent=True,
+        presence=Presence.UNKNOWN,
+        capture_for_training=False,
         controller=_request("stop_capture"),
-    )  # fmt: skip
+    )
 
 
 def final_flow(session: Session) -> dict:
@@ -249,7 +268,7 @@ def close_stale(session: Session, *, by: str, reason: str = "stale") -> Session:
 @transaction.atomic
 def controller_ack(monitor: Monitor, *, request_id: str, by: str) -> bool:
     """The pending request is done. False, and nothing changed, when `request_id` is not the pending one."""
-    # Row locks on PostgreSQL, sessions before monitors; on SQLite the IMMEDIATE transaction holds out the others.
+    # Row locks on PostgreSQL, sessions before monitors; on SQLite the IMMEDIATE transaction does it.
     session = Session.objects.select_for_update().filter(pk=monitor.current_session_id).first()
     monitor = Monitor.objects.select_for_update().get(pk=monitor.pk)
     pending = monitor.controller.get("request") or {}

@@ -59,18 +59,32 @@ def _write_history(
     note_change(image, "tags_changed", {"source": source, "count": len(shown), "changes": shown[:20]}, by=by)
     TagChange.objects.bulk_create(
         TagChange(
-            image=image, tag_key=(after or before)["key"], verb=verb, before=before, after=after, author=by,
-            source=source, image_revision=image.revision,
+            image=image,
+            tag_key=(after or before)["key"],
+            verb=verb,
+            before=before,
+            after=after,
+            author=by,
+            source=source,
+            image_revision=image.revision,
         )
         for verb, before, after in changes
-    )  # fmt: skip
+    )
 
 
 @transaction.atomic
 def add_tag(
-    image: Image, *, label: str, x: float, y: float, w: float, h: float, by: str, source: str = "operator",
+    image: Image,
+    *,
+    label: str,
+    x: float,
+    y: float,
+    w: float,
+    h: float,
+    by: str,
+    source: str = "operator",
     revision: int | None = None,
-) -> Tag:  # fmt: skip
+) -> Tag:
     """One more box on `image`: fractions of the displayed picture from its top left corner.
 
     revision: the picture's revision that the caller saw; None takes any.
@@ -135,7 +149,7 @@ def replace_tags(
 ) -> list[Tag]:
     """`image` has exactly these boxes: dicts of label, x, y, w, h. All of them or, after an error, none.
 
-    revision: the picture's revision that the caller saw; None takes any. A box that stays the same keeps its key.
+    revision: the picture's revision that the caller saw; None takes any. An unchanged box keeps its key.
     Raises BadTag, TooManyTags, ImageDeleted, RevisionMismatch. Wire: Rosepetal POST /monitor/updateTags.
     """
     if len(tags) > TAGS_MAX:

@@ -33,11 +33,17 @@ def watch_presence(now: datetime | None = None) -> int:
     running = Monitor.objects.select_related("current_session").filter(
         expected_interval_s__isnull=False, current_session__state__in=ACCEPTING
     )
-    return sum(_note_presence(monitor, now) for monitor in running if _presence_now(monitor, now) != monitor.presence)
+    return sum(
+        _note_presence(monitor, now) for monitor in running if _presence_now(monitor, now) != monitor.presence
+    )
 
 
 def _presence_now(monitor: Monitor, now: datetime) -> Presence:
-    started_at, last, previous = monitor.current_session.started_at, monitor.last_item_at, monitor.previous_item_at
+    started_at, last, previous = (
+        monitor.current_session.started_at,
+        monitor.last_item_at,
+        monitor.previous_item_at,
+    )
     has_item = last is not None and last >= started_at
     gap_s = (last - previous).total_seconds() if has_item and previous and previous >= started_at else None
     age_s = (now - (last if has_item else started_at)).total_seconds()
@@ -72,12 +78,14 @@ def _note_presence(seen: Monitor, now: datetime) -> bool:
 
 
 def tick_flow(now_s: float | None = None) -> int:
-    """The stored rate of every running session is the rate of now; readers see it fall. Returns how many moved."""
+    """Every running session stores the rate of now; readers see it fall. Returns how many moved."""
     now_s = time.time() if now_s is None else now_s
     rates = _rates(now_s)
     sessions_of_monitors = Session.objects.filter(state__in=ACCEPTING, monitor__isnull=False)
     moved = 0
-    for session in sessions_of_monitors.only("pk", "key", "flow", "total_counter", "monitor_id").order_by("pk"):
+    for session in sessions_of_monitors.only("pk", "key", "flow", "total_counter", "monitor_id").order_by(
+        "pk"
+    ):
         rate = rates.get(session.pk, 0.0)
         if rate != session.flow.get("current_flow_rate", 0.0):
             moved += _store_rate(session, rate)

@@ -2,137 +2,275 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import sessions_app.models
 from django.db import migrations, models
+
+import sessions_app.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('devices', '0001_initial'),
-        ('monitoring', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("devices", "0001_initial"),
+        ("monitoring", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Lease',
+            name="Lease",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('holder', models.CharField(max_length=100)),
-                ('epoch', models.BigIntegerField(default=1)),
-                ('expires_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("holder", models.CharField(max_length=100)),
+                ("epoch", models.BigIntegerField(default=1)),
+                ("expires_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(default=sessions_app.models.new_session_key, editable=False, max_length=40, unique=True)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('kind', models.CharField(choices=[('monitor', 'Monitor'), ('recording', 'Recording'), ('rig', 'Rig'), ('annotation', 'Annotation')], default='monitor', max_length=16)),
-                ('started_by', models.CharField(blank=True, max_length=200)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('stopped_at', models.DateTimeField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('created', 'Created'), ('active', 'Active'), ('recording', 'Recording'), ('processing', 'Processing'), ('completed', 'Completed'), ('error', 'Error'), ('expired', 'Expired'), ('interrupted', 'Interrupted')], default='created', max_length=16)),
-                ('end_reason', models.CharField(blank=True, max_length=64)),
-                ('total_counter', models.BigIntegerField(default=0)),
-                ('image_count', models.BigIntegerField(default=0, help_text='Pictures that are not deleted.')),
-                ('size_bytes', models.BigIntegerField(default=0)),
-                ('data', models.JSONField(blank=True, default=dict)),
-                ('flow', models.JSONField(blank=True, default=dict)),
-                ('notes', models.TextField(blank=True)),
-                ('min_timestamp_ns', models.BigIntegerField(blank=True, null=True)),
-                ('max_timestamp_ns', models.BigIntegerField(blank=True, null=True)),
-                ('idle_ttl_s', models.PositiveIntegerField(blank=True, help_text='Empty means: never reaped.', null=True)),
-                ('last_item_at', models.DateTimeField(blank=True, help_text='When something was last accepted.', null=True)),
-                ('revision', models.BigIntegerField(default=1, editable=False)),
-                ('last_seq', models.BigIntegerField(default=0, editable=False)),
-                ('devices', models.ManyToManyField(blank=True, related_name='sessions', to='devices.device')),
-                ('monitor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='sessions', to='monitoring.monitor')),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        default=sessions_app.models.new_session_key,
+                        editable=False,
+                        max_length=40,
+                        unique=True,
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("monitor", "Monitor"),
+                            ("recording", "Recording"),
+                            ("rig", "Rig"),
+                            ("annotation", "Annotation"),
+                        ],
+                        default="monitor",
+                        max_length=16,
+                    ),
+                ),
+                ("started_by", models.CharField(blank=True, max_length=200)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("stopped_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("active", "Active"),
+                            ("recording", "Recording"),
+                            ("processing", "Processing"),
+                            ("completed", "Completed"),
+                            ("error", "Error"),
+                            ("expired", "Expired"),
+                            ("interrupted", "Interrupted"),
+                        ],
+                        default="created",
+                        max_length=16,
+                    ),
+                ),
+                ("end_reason", models.CharField(blank=True, max_length=64)),
+                ("total_counter", models.BigIntegerField(default=0)),
+                (
+                    "image_count",
+                    models.BigIntegerField(default=0, help_text="Pictures that are not deleted."),
+                ),
+                ("size_bytes", models.BigIntegerField(default=0)),
+                ("data", models.JSONField(blank=True, default=dict)),
+                ("flow", models.JSONField(blank=True, default=dict)),
+                ("notes", models.TextField(blank=True)),
+                ("min_timestamp_ns", models.BigIntegerField(blank=True, null=True)),
+                ("max_timestamp_ns", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "idle_ttl_s",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="Empty means: never reaped.", null=True
+                    ),
+                ),
+                (
+                    "last_item_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When something was last accepted.", null=True
+                    ),
+                ),
+                ("revision", models.BigIntegerField(default=1, editable=False)),
+                ("last_seq", models.BigIntegerField(default=0, editable=False)),
+                ("devices", models.ManyToManyField(blank=True, related_name="sessions", to="devices.device")),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="sessions",
+                        to="monitoring.monitor",
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sessions",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-started_at', '-id'],
+                "ordering": ["-started_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='LabelCount',
+            name="LabelCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('of', models.CharField(choices=[('image', 'image'), ('box', 'box')], max_length=8)),
-                ('label', models.CharField(max_length=100)),
-                ('count', models.BigIntegerField(default=0)),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='label_counts', to='sessions_app.session')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("of", models.CharField(choices=[("image", "image"), ("box", "box")], max_length=8)),
+                ("label", models.CharField(max_length=100)),
+                ("count", models.BigIntegerField(default=0)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="label_counts",
+                        to="sessions_app.session",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='FlowBucket',
+            name="FlowBucket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('second', models.BigIntegerField()),
-                ('count', models.PositiveIntegerField()),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='flow_buckets', to='sessions_app.session')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("second", models.BigIntegerField()),
+                ("count", models.PositiveIntegerField()),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="flow_buckets",
+                        to="sessions_app.session",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SessionEvent',
+            name="SessionEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField()),
-                ('kind', models.CharField(max_length=40)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('detail', models.JSONField(default=dict)),
-                ('dedup_key', models.CharField(max_length=100, null=True)),
-                ('device', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='devices.device')),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organisation')),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='sessions_app.session')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("seq", models.BigIntegerField()),
+                ("kind", models.CharField(max_length=40)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("detail", models.JSONField(default=dict)),
+                ("dedup_key", models.CharField(max_length=100, null=True)),
+                (
+                    "device",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.organisation",
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="sessions_app.session",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['session_id', 'seq'],
+                "ordering": ["session_id", "seq"],
             },
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['organisation', '-started_at', '-id'], name='sessions_newest_first'),
+            model_name="session",
+            index=models.Index(fields=["organisation", "-started_at", "-id"], name="sessions_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['monitor', '-started_at', '-id'], name='sessions_of_monitor'),
+            model_name="session",
+            index=models.Index(fields=["monitor", "-started_at", "-id"], name="sessions_of_monitor"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['state', '-started_at', '-id'], name='sessions_by_state'),
+            model_name="session",
+            index=models.Index(fields=["state", "-started_at", "-id"], name="sessions_by_state"),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('created', 'active', 'recording', 'error'))), fields=('monitor',), name='one_open_session_per_monitor'),
+            model_name="session",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("created", "active", "recording", "error"))),
+                fields=("monitor",),
+                name="one_open_session_per_monitor",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='labelcount',
-            constraint=models.UniqueConstraint(fields=('session', 'of', 'label'), name='one_count_per_label'),
+            model_name="labelcount",
+            constraint=models.UniqueConstraint(fields=("session", "of", "label"), name="one_count_per_label"),
         ),
         migrations.AddIndex(
-            model_name='flowbucket',
-            index=models.Index(fields=['second'], name='buckets_by_age'),
+            model_name="flowbucket",
+            index=models.Index(fields=["second"], name="buckets_by_age"),
         ),
         migrations.AddConstraint(
-            model_name='flowbucket',
-            constraint=models.UniqueConstraint(fields=('session', 'second'), name='one_bucket_per_second'),
+            model_name="flowbucket",
+            constraint=models.UniqueConstraint(fields=("session", "second"), name="one_bucket_per_second"),
         ),
         migrations.AddIndex(
-            model_name='sessionevent',
-            index=models.Index(condition=models.Q(('kind', 'images_added'), _negated=True), fields=['organisation', '-id'], name='notable_events_newest'),
+            model_name="sessionevent",
+            index=models.Index(
+                condition=models.Q(("kind", "images_added"), _negated=True),
+                fields=["organisation", "-id"],
+                name="notable_events_newest",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sessionevent',
-            constraint=models.UniqueConstraint(fields=('session', 'seq'), name='one_entry_per_seq'),
+            model_name="sessionevent",
+            constraint=models.UniqueConstraint(fields=("session", "seq"), name="one_entry_per_seq"),
         ),
         migrations.AddConstraint(
-            model_name='sessionevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('dedup_key__isnull', False)), fields=('session', 'dedup_key'), name='one_entry_per_dedup_key'),
+            model_name="sessionevent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("dedup_key__isnull", False)),
+                fields=("session", "dedup_key"),
+                name="one_entry_per_dedup_key",
+            ),
         ),
     ]

@@ -12,7 +12,10 @@ FLOW_KEPT_S = 2 * 3600  # the rate chart looks one hour back
 
 
 def count_labels(session_id: int | None, of: str, changes: Mapping[str, int]) -> None:
-    """Each label's count moves by its number, in the caller's transaction; no session and no label count nothing."""
+    """Each label's count moves by its number, in the caller's transaction.
+
+    Without a session, or for the empty label, nothing is counted.
+    """
     rows = [(session_id, of, label, by) for label, by in sorted(changes.items()) if label and by]
     if session_id is None or not rows:
         return
@@ -20,7 +23,8 @@ def count_labels(session_id: int | None, of: str, changes: Mapping[str, int]) ->
     with connection.cursor() as cursor:
         cursor.executemany(
             'INSERT INTO sessions_app_labelcount (session_id, "of", label, count) VALUES (%s, %s, %s, %s) '
-            'ON CONFLICT (session_id, "of", label) DO UPDATE SET count = sessions_app_labelcount.count + excluded.count',
+            'ON CONFLICT (session_id, "of", label) '
+            "DO UPDATE SET count = sessions_app_labelcount.count + excluded.count",
             rows,
         )
 
@@ -30,7 +34,8 @@ def count_flow(session_id: int, per_second: Mapping[int, int]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO sessions_app_flowbucket (session_id, second, count) VALUES (%s, %s, %s) "
-            "ON CONFLICT (session_id, second) DO UPDATE SET count = sessions_app_flowbucket.count + excluded.count",
+            "ON CONFLICT (session_id, second) "
+            "DO UPDATE SET count = sessions_app_flowbucket.count + excluded.count",
             [(session_id, second, count) for second, count in sorted(per_second.items())],
         )
 

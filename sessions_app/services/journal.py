@@ -15,10 +15,24 @@ from sessionsite.common.errors import DomainError
 from sessionsite.common.live import publish_on_commit
 
 # What the live wall's event list shows at once; other kinds appear there with the next of these.
-ON_THE_WALL = frozenset({
-    "started", "moved", "stopped", "camera_late", "camera_lost", "camera_back", "stale", "server_restarted", "marker",
-    "recording_started", "recording_stopped", "image_deleted", "image_restored", "late_image_added",
-})  # fmt: skip
+ON_THE_WALL = frozenset(
+    {
+        "started",
+        "moved",
+        "stopped",
+        "camera_late",
+        "camera_lost",
+        "camera_back",
+        "stale",
+        "server_restarted",
+        "marker",
+        "recording_started",
+        "recording_stopped",
+        "image_deleted",
+        "image_restored",
+        "late_image_added",
+    }
+)
 MARKER_LABEL_MAX = 200
 
 
@@ -59,9 +73,15 @@ def _append(session, kind, detail, by, at, device, dedup_key, changes) -> Sessio
     if by:
         detail = {**detail, "by": by}
     event = SessionEvent.objects.create(
-        session=session, organisation_id=session.organisation_id, seq=session.last_seq, kind=kind, at=at,
-        device=device, detail=detail, dedup_key=dedup_key,
-    )  # fmt: skip
+        session=session,
+        organisation_id=session.organisation_id,
+        seq=session.last_seq,
+        kind=kind,
+        at=at,
+        device=device,
+        detail=detail,
+        dedup_key=dedup_key,
+    )
     announce(session, kind)
     return event
 
@@ -76,8 +96,15 @@ def announce(session: Session, kind: str) -> None:
         touch_organisation(session.organisation_id)
 
 
-def mark(session: Session, *, label: str, by: str, at: datetime | None = None, detail: dict | None = None,
-         dedup_key: str | None = None) -> SessionEvent:  # fmt: skip
+def mark(
+    session: Session,
+    *,
+    label: str,
+    by: str,
+    at: datetime | None = None,
+    detail: dict | None = None,
+    dedup_key: str | None = None,
+) -> SessionEvent:
     """A person or device pointed at a moment. Raises BadMarker when it has no label."""
     if not label.strip() or len(label) > MARKER_LABEL_MAX:
         raise BadMarker(f"A marker needs a label of 1 to {MARKER_LABEL_MAX} characters.")

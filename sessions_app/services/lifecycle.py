@@ -22,18 +22,35 @@ class MonitorBusy(Conflict):
 
 
 def open_session(
-    organisation: Organisation, *, kind: Kind = Kind.MONITOR, monitor=None, by: str = "", name: str = "",
-    data: dict | None = None, flow: dict | None = None, idle_ttl_s: int | None = None, detail: dict | None = None,
-) -> Session:  # fmt: skip
+    organisation: Organisation,
+    *,
+    kind: Kind = Kind.MONITOR,
+    monitor=None,
+    by: str = "",
+    name: str = "",
+    data: dict | None = None,
+    flow: dict | None = None,
+    idle_ttl_s: int | None = None,
+    detail: dict | None = None,
+) -> Session:
     """An active session with a `started` entry as number 1.
 
     Raises MonitorBusy when the monitor has an open session: the constraint decides, not a look beforehand.
     """
     now = timezone.now()
     session = Session(
-        organisation=organisation, kind=kind, monitor=monitor, started_by=by, name=name, started_at=now,
-        state=State.ACTIVE, data=data or {}, flow=flow or {}, idle_ttl_s=idle_ttl_s, last_seq=1,
-    )  # fmt: skip
+        organisation=organisation,
+        kind=kind,
+        monitor=monitor,
+        started_by=by,
+        name=name,
+        started_at=now,
+        state=State.ACTIVE,
+        data=data or {},
+        flow=flow or {},
+        idle_ttl_s=idle_ttl_s,
+        last_seq=1,
+    )
     try:
         with transaction.atomic():  # savepoint: a refusal must not poison the outer transaction
             session.save(force_insert=True)
@@ -41,17 +58,27 @@ def open_session(
         raise MonitorBusy("A session is open on this monitor.", monitor=monitor and monitor.slug) from error
     with transaction.atomic():
         SessionEvent.objects.create(
-            session=session, organisation=organisation, seq=1, kind="started", at=now,
+            session=session,
+            organisation=organisation,
+            seq=1,
+            kind="started",
+            at=now,
             detail={**(detail or {}), "by": by},
-        )  # fmt: skip
+        )
         journal.announce(session, "started")
     return session
 
 
 def move(
-    session: Session, to: State, *, by: str = "", reason: str = "", kind: str = "moved", detail: dict | None = None,
+    session: Session,
+    to: State,
+    *,
+    by: str = "",
+    reason: str = "",
+    kind: str = "moved",
+    detail: dict | None = None,
     **changes,
-) -> Session:  # fmt: skip
+) -> Session:
     """`session` is in state `to`, its journal says so, its readers are woken.
 
     kind: the journal entry's kind. changes: other fields of the row that change in the same UPDATE.
@@ -85,7 +112,7 @@ def move(
 def end_session(session: Session, *, by: str, reason: str = "", flow: dict | None = None) -> Session:
     """`session` is over, its stop time set and a `stopped` entry written; a recording is stopped first.
 
-    A session in error ends as interrupted, any other as completed. Raises IllegalMove when it is over already.
+    A session in error ends as interrupted, any other as completed. Raises IllegalMove when it is over.
     """
     changes: dict = {"stopped_at": timezone.now()}
     if flow is not None:

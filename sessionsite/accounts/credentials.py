@@ -13,7 +13,12 @@ from django.contrib.auth import get_user
 from django.http.request import split_domain_port, validate_host
 
 from sessionsite.accounts.authentication import secret_in
-from sessionsite.accounts.callers import caller_of_token, caller_of_token_id, caller_of_user, caller_of_user_id
+from sessionsite.accounts.callers import (
+    caller_of_token,
+    caller_of_token_id,
+    caller_of_user,
+    caller_of_user_id,
+)
 from sessionsite.accounts.services import redeem_ticket
 from sessionsite.common.access import Caller
 from sessionsite.common.consumers import Identified, Identify, NotAuthenticated

@@ -136,7 +136,7 @@ class LiveConsumer:
         return found
 
     async def _subscribe_asked(self) -> bool:
-        """The topics of the address. When none of them is there for this caller, the socket closes with 4404."""
+        """The topics of the address. When none of them is there for this caller, the socket closes: 4404."""
         for topic in self._asked_topics:
             await self._subscribe(topic, None)
         if not self._asked_topics or self._reader.feeds:
@@ -153,7 +153,7 @@ class LiveConsumer:
             self._reader.put(error_frame(error, topic))
 
     async def _next_message(self) -> dict | None:
-        """The next message that is a JSON object; None when the client has gone. Junk is answered, not fatal."""
+        """The next message that is a JSON object; None when the client has gone. Junk is answered."""
         while True:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
@@ -187,7 +187,9 @@ class LiveConsumer:
             await self._refuse(BadMessage("`type` is one of subscribe, unsubscribe, auth, ack."))
 
     async def _obey_subscribe(self, topic: str, after) -> None:
-        if after is not None and (isinstance(after, bool) or not isinstance(after, int) or not 0 <= after < 2**63):
+        if after is not None and (
+            isinstance(after, bool) or not isinstance(after, int) or not 0 <= after < 2**63
+        ):
             await self._refuse(BadMessage("`after` must be a whole number from 0."))
         else:
             await self._subscribe(topic, after)

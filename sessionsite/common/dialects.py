@@ -1,4 +1,4 @@
-"""How a refusal looks to its caller, also where no view has run: each outside wire has its own error shape."""
+"""How a refusal looks to its caller, also where no view has run: each wire has its own error shape."""
 
 from __future__ import annotations
 

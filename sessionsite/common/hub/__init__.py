@@ -1,7 +1,8 @@
 """Fan-out of live topics: one hub per process (per event loop), one feed per topic, one outbox per reader.
 
-The database is the truth. A commit in this process, a wake-up from another one, or the check of revisions each
-second makes a feed look; what it finds newer goes to its readers. See feed.py, outbox.py, reader.py, relay.py.
+The database is the truth. A commit in this process, a wake-up from another one, or the check of revisions
+each second makes a feed look; what it finds newer goes to its readers. See feed.py, outbox.py, reader.py,
+relay.py.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Hub:
     def time(self) -> float:
         return self._loop.time()
 
-    # --- changes ------------------------------------------------------------------------------------------------
+    # --- changes ----------------------------------------------------------------------------------------
 
     def on_commit(self, topic: str, revision: int | None, seq: int | None, urgent: bool) -> None:
         """A change was committed in this process; called in the committing thread."""
@@ -72,7 +73,7 @@ class Hub:
         if feed is not None and feed.is_behind(revision, seq):
             feed.wake(urgent=urgent)
 
-    # --- readers ------------------------------------------------------------------------------------------------
+    # --- readers ----------------------------------------------------------------------------------------
 
     def admit(self, reader: Reader) -> None:
         self.readers.add(reader)
@@ -86,7 +87,9 @@ class Hub:
             self._ticking = None
 
     async def subscribe(self, reader: Reader, topic: str, *, after: int | None = None) -> None:
-        """`reader` gets the snapshot of `topic`, then every change. Raises UnknownTopic, NoEvents, TooManyTopics.
+        """`reader` gets the snapshot of `topic`, then every change.
+
+        Raises UnknownTopic, NoEvents, TooManyTopics.
 
         after: also the events with a greater seq. A second subscription to a topic starts it anew.
         """
@@ -117,7 +120,7 @@ class Hub:
             self.relay.forget(feed.name)
             feed.close()
 
-    # --- once a second ------------------------------------------------------------------------------------------
+    # --- once a second ----------------------------------------------------------------------------------
 
     async def _tick_for_ever(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""One topic in this process: pulled from the database when it changed, encoded once, given to every reader."""
+"""One topic in this process: pulled from the database when it changed, encoded once, for every reader."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from sessionsite.common.errors import Missing
-from sessionsite.common.hub.frames import Frame, error_frame, event_frame, gap_frame, snapshot_frame, state_frame
+from sessionsite.common.hub.frames import (
+    Frame,
+    error_frame,
+    event_frame,
+    gap_frame,
+    snapshot_frame,
+    state_frame,
+)
 from sessionsite.common.live import Snapshot, Topic
 from sessionsite.common.threads import read_in_thread
 
@@ -187,5 +194,3 @@ class Feed:
     def close(self) -> None:
         if self._pulling is not None:
             self._pulling.cancel()
-
-

@@ -53,7 +53,8 @@ def snapshot_frame(topic: str, snapshot: Snapshot) -> Frame:
 def state_frame(topic: str, snapshot: Snapshot) -> Frame:
     at = clock.iso(clock.now())
     return Frame(
-        {"type": "state", "topic": topic, "revision": snapshot.revision, "at": at, "data": snapshot.data}, topic=topic
+        {"type": "state", "topic": topic, "revision": snapshot.revision, "at": at, "data": snapshot.data},
+        topic=topic,
     )
 
 

@@ -1,4 +1,4 @@
-"""What waits for one reader: the newest state of each topic, events in order, and a gap where they were too many."""
+"""What waits for one reader: the newest state of each topic, events in order, a gap for too many of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ OUTBOX_BYTES = 256 * 1024
 class Outbox:
     """Frames in the order to send. Never more than `limit_bytes`, except by the one frame that is newest.
 
-    A newer state takes the place of a waiting one of its topic. When the limit is passed, the waiting events of the
-    topic that fills most become one gap; later events lengthen that gap until it is taken.
+    A newer state takes the place of a waiting one of its topic. Past the limit the waiting events of
+    the topic that fills most become one gap; later events lengthen that gap until it is taken.
     """
 
     def __init__(self, address_of: Callable[[str, int], str | None], limit_bytes: int = OUTBOX_BYTES) -> None:

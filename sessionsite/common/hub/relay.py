@@ -1,6 +1,6 @@
 """Wake-ups between processes, through the channel layer when there is one that leaves the process (Redis).
 
-The layer may drop messages: it carries numbers, never data, and the hub's check of revisions heals what was missed.
+The layer may drop messages: it carries numbers, never data; the hub's check of revisions heals a miss.
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ class Relay:
 
     def _degrade(self, error: Exception) -> None:
         if not self.is_degraded:
-            logger.warning("the channel layer does not answer; pages of other processes lag by a second: %s", error)
+            logger.warning(
+                "the channel layer does not answer; pages of other processes lag by a second: %s", error
+            )
         self.is_degraded = True
 
     async def close(self) -> None:
