@@ -1,0 +1,1 @@
+"""Simulated cameras: drawn pictures of an inspection line with known defects, posted as any client would."""
