@@ -6,6 +6,7 @@ class MonitoringConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
+        from monitoring.api.rosepetal.shapes import register_dialects
         from monitoring.services import watch
         from monitoring.topics import FleetTopic, MonitorTopic
         from sessionsite.common.live import register_topic
@@ -13,6 +14,7 @@ class MonitoringConfig(AppConfig):
 
         register_topic(MonitorTopic())
         register_topic(FleetTopic())
+        register_dialects()
         register_loop("watch presence", 1.0, watch.watch_presence)
         register_loop("tick flow", 1.0, watch.tick_flow)
         register_loop("forget old flow", 60.0, watch.forget_old_flow)
