@@ -19,12 +19,11 @@ from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor
 
-from sessionsite.stopping import DRAIN_S, GOING_AWAY, SOCKETS_S, dismiss_readers, end_in_any_case
+from sessionsite.stopping import DRAIN_S, GOING_AWAY, SOCKETS_S, dismiss_readers, end_in_any_case, until
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("daphne.access")
 
-STEP_S = 0.02
 LIFESPAN_S = 20.0
 LAST_TASKS_S = 1.0
 PING_S = 10
@@ -114,11 +113,11 @@ class DrainingServer(Server):
         for request in self._requests():
             self._make_last(request)
         await dismiss_readers()
-        await self._until(lambda: not self._requests(), DRAIN_S)
+        await until(lambda: not self._requests(), DRAIN_S)
         for protocol in self._sockets():
             with suppress(Exception):  # a handshake that was never finished
                 protocol.serverClose(code=GOING_AWAY)
-        await self._until(lambda: not self._sockets(), SOCKETS_S)
+        await until(lambda: not self._sockets(), SOCKETS_S)
         await self.lifespan.shutdown()
 
     def create_application(self, protocol, scope):
@@ -146,12 +145,6 @@ class DrainingServer(Server):
             for protocol, details in self.connections.items()
             if isinstance(protocol, kind) and "disconnected" not in details
         ]
-
-    @staticmethod
-    async def _until(is_true: Callable[[], bool], within_s: float) -> None:
-        end = asyncio.get_running_loop().time() + within_s
-        while not is_true() and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(STEP_S)
 
     def kill_all_applications(self):
         """What still runs is cancelled and gets LAST_TASKS_S to notice; a thread is not waited for."""

@@ -32,6 +32,8 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted sockets inherit it
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_AFTER_MS)
+        if host == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)
@@ -57,9 +59,12 @@ def is_wildcard(host: str) -> bool:
     return host in {"", "*", "0.0.0.0", "::"}
 
 
-def machine_addresses() -> list[str]:
-    """The addresses under which others reach this machine, IPv4 first, without loopback and link-local."""
-    found = [*_interface_addresses(), *_routed_address(), *_ipv6_addresses()]
+def machine_addresses(host: str) -> list[str]:
+    """The addresses under which others reach this machine when it listens on the wildcard `host`.
+
+    IPv4 first, without loopback and link-local; IPv6 only for `::`, which takes both kinds.
+    """
+    found = [*_interface_addresses(), *_routed_address(), *(_ipv6_addresses() if host == "::" else [])]
     usable = (ipaddress.ip_address(text) for text in found)
     return list(dict.fromkeys(str(a) for a in usable if not (a.is_loopback or a.is_link_local)))
 
@@ -106,7 +111,7 @@ def allow_hosts_of(host: str, port: int) -> list[str]:
     names = [host]
     if is_wildcard(host):
         machine = socket.gethostname().lower()
-        names = [*machine_addresses(), machine, f"{machine.partition('.')[0]}.local"]
+        names = [*machine_addresses(host), machine, f"{machine.partition('.')[0]}.local"]
     fresh = [name for name in map(host_in_url, names) if name not in settings.ALLOWED_HOSTS]
     settings.ALLOWED_HOSTS.extend(fresh)
     scheme = "https" if settings.TLS else "http"

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import connections
+
+from sessionsite.common import hub
 
 logger = logging.getLogger(__name__)
 
 DRAIN_S = 6.0  # for requests in flight
 SOCKETS_S = 1.0  # for the closing handshake of sockets
 OVER_AFTER_S = 9.5
+STEP_S = 0.02
 GOING_AWAY = 4012  # close code: the server goes away, reconnect
 
 _watchdog: threading.Timer | None = None
@@ -25,13 +28,20 @@ _watchdog: threading.Timer | None = None
 
 async def dismiss_readers() -> None:
     """Every live reader of this process is told to reconnect (4012); new ones are refused."""
-    from sessionsite.common import hub
-
     try:
-        if inspect.isawaitable(waiting := hub.shutdown()):
-            await waiting
+        await hub.shutdown()
     except Exception:
         logger.exception("the live readers could not be told that the server stops")
+
+
+async def until(is_true: Callable[[], bool], within_s: float) -> bool:
+    """Waits for a condition that nothing announces; False when it did not come true in time."""
+    end = asyncio.get_running_loop().time() + within_s
+    while not is_true():
+        if asyncio.get_running_loop().time() >= end:
+            return False
+        await asyncio.sleep(STEP_S)
+    return True
 
 
 def end_in_any_case() -> None:

@@ -8,8 +8,9 @@ from types import FrameType
 
 import uvicorn
 from django.conf import settings
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from sessionsite.stopping import DRAIN_S, dismiss_readers, end_in_any_case
+from sessionsite.stopping import DRAIN_S, SOCKETS_S, dismiss_readers, end_in_any_case, until
 
 # A camera posts every few seconds: its connection is kept for the next picture.
 KEEP_ALIVE_S = 75
@@ -38,7 +39,12 @@ class DrainingServer(uvicorn.Server):
             server.close()
         # Before uvicorn waits for the open responses: an event stream ends only when its reader is dismissed.
         await dismiss_readers()
+        await until(lambda: not self._open_sockets(), SOCKETS_S)
         await super().shutdown(sockets)
+
+    def _open_sockets(self) -> list[WebSocketsSansIOProtocol]:
+        connections = self.server_state.connections
+        return [c for c in connections if isinstance(c, WebSocketsSansIOProtocol) and not c.close_sent]
 
 
 def run(application, listener: socket.socket, on_ready: Callable[[], None]) -> None:

@@ -63,7 +63,7 @@ class Command(BaseCommand):
 
     def tell_address(self, host: str, port: int) -> None:
         scheme = "https" if settings.TLS else "http"
-        names = ["127.0.0.1", *machine_addresses()] if is_wildcard(host) else [host]
+        names = ["127.0.0.1", *machine_addresses(host)] if is_wildcard(host) else [host]
         for name in names:
             self.say(f"Listening on {scheme}://{host_in_url(name)}:{port}/")
         self.say(f"Everything is kept in {settings.DATA_DIR}. Stop with Ctrl-C.")
