@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
@@ -13,10 +14,14 @@ from sessionsite.common.errors import DomainError
 from sessionsite.common.hub import Hub, Reader, get_hub
 from sessionsite.common.hub.frames import Frame, error_frame
 from sessionsite.common.hub.reader import Credential
+from sessionsite.common.hub.wires import wire_of
+
+logger = logging.getLogger(__name__)
 
 MESSAGE_BYTES = 16 * 1024  # what a client may send at once
 JUNK_LIMIT = 10  # then the socket is closed
 AUTH_WITHIN_S = 10.0
+CLOSE_WITHIN_S = 2.0  # for the close frame of a connection that may take nothing any more
 CLOSE_JUNK, CLOSE_UNAUTHENTICATED, CLOSE_NO_SUCH_TOPIC = 4400, 4401, 4404
 
 Identified = tuple[Caller, Credential]
@@ -33,8 +38,11 @@ class NotAuthenticated(DomainError):
 class Identify:
     """How a connection says who it is; the site wires in the accounts' way."""
 
-    async def by_scope(self, scope) -> Identified | None:
-        """From the Authorization header or the login cookie. Raises NotAuthenticated for a dead token."""
+    async def by_scope(self, scope, *, any_origin: bool = False) -> Identified | None:
+        """From the Authorization header or the login cookie. Raises NotAuthenticated for a dead token.
+
+        any_origin: for a GET, whose answer the browser keeps from other sites' pages by itself.
+        """
         raise NotImplementedError
 
     async def by_message(self, message: dict) -> Identified | None:
@@ -59,33 +67,39 @@ class LiveConsumer:
         self._hub: Hub = get_hub()
         self._reader: Reader | None = None
         self._junk = 0
-        self._closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._closing: asyncio.Task | None = None
         query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
-        self._asked_topics = query.get("topic", [])
+        self._asked_topics, self._uses_acks = query.get("topic", []), query.get("ack") == ["1"]
 
     async def run(self) -> None:
         if (await self._receive())["type"] != "websocket.connect":
             return
         # Accepted first: a refusal before that reaches a browser as 1006, without its code.
         await self._send_event({"type": "websocket.accept"})
-        listening = asyncio.create_task(self._listen(), name="socket")
         try:
-            await asyncio.wait([listening, self._closing], return_when=asyncio.FIRST_COMPLETED)
-            if self._closing.done():
-                await self._close_connection(self._closing.result())
-            else:
-                listening.result()  # a bug in here must be seen
+            await self._listen()
         finally:
-            listening.cancel()
-            if self._reader is not None:
+            if self._closing is not None:
+                await self._closing
+            elif self._reader is not None:
+                self._closing = (
+                    asyncio.get_running_loop().create_future()
+                )  # the client has gone: nothing to send
                 self._reader.close(1000)
 
-    async def _close_connection(self, code: int) -> None:
-        await self._send_event({"type": "websocket.close", "code": code})
-
     def _end(self, code: int) -> None:
-        if not self._closing.done():
-            self._closing.set_result(code)
+        """The connection closes with `code`; the server then says that it is gone, which ends `_listen`."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close_connection(code), name="close")
+
+    async def _close_connection(self, code: int) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._send_event({"type": "websocket.close", "code": code})
+        except TimeoutError:  # the peer takes nothing
+            self._reader.abort()
+        except Exception as error:  # each server has its own word for a connection that is gone
+            logger.debug("a socket was gone before its close: %r", error)
 
     async def _listen(self) -> None:
         try:
@@ -100,20 +114,21 @@ class LiveConsumer:
         reader = self._admit(*found)
         if not await self._subscribe_asked():
             return
-        pump = asyncio.create_task(reader.pump(), name="pump")
-        pump.add_done_callback(self._on_pump_end)
-        try:
-            while (message := await self._next_message()) is not None:
+        reader.open()
+        while (message := await self._next_message()) is not None:
+            if reader.close_code is None:
                 await self._obey(message)
-        finally:
-            pump.cancel()
-
-    def _on_pump_end(self, pump: asyncio.Task) -> None:
-        if not pump.cancelled() and pump.exception() is not None:
-            self._end(1011)
 
     def _admit(self, caller: Caller, credential: Credential) -> Reader:
-        self._reader = Reader(self._hub, self._send_frame, self._end, caller=caller, credential=credential)
+        self._reader = Reader(
+            self._hub,
+            self._send_frame,
+            self._end,
+            caller=caller,
+            credential=credential,
+            wire=wire_of(self._send_event),
+            uses_acks=self._uses_acks,
+        )
         self._hub.admit(self._reader)
         return self._reader
 
@@ -183,8 +198,16 @@ class LiveConsumer:
             self._reader.outbox.forget(topic)
         elif kind == "auth":
             await self._reauthenticate(message)
-        elif kind != "ack":  # acknowledgements are welcome and not yet needed
+        elif kind == "ack":
+            await self._obey_ack(message.get("frames"))
+        else:
             await self._refuse(BadMessage("`type` is one of subscribe, unsubscribe, auth, ack."))
+
+    async def _obey_ack(self, frames) -> None:
+        if isinstance(frames, bool) or not isinstance(frames, int) or frames < 0:
+            await self._refuse(BadMessage("`frames` must be the number of frames received on this socket."))
+        else:
+            self._reader.ack(frames)
 
     async def _obey_subscribe(self, topic: str, after) -> None:
         if after is not None and (

@@ -125,6 +125,8 @@ class Feed:
         frame = state_frame(self.name, snapshot)
         for subscription in list(self.subscriptions.values()):
             subscription.offer_state(snapshot.revision, frame)
+            if snapshot.is_finished:
+                subscription.reader.on_topic_end()
 
     async def _pull_events(self, upto: int) -> None:
         while (self.seq or 0) < upto:
@@ -157,6 +159,8 @@ class Feed:
         if self.revision < 0:  # the first reader: what it has seen is what the feed has given
             self.revision, self.seq, self.newest = snapshot.revision, subscription.seq, snapshot
         await self._catch_up(subscription)
+        if snapshot.is_finished:
+            reader.on_topic_end()
         return snapshot
 
     async def _replay(self, reader: Reader, subscription: Subscription, after: int, upto: int) -> None:

@@ -30,6 +30,21 @@ class Frame:
         return self.body.decode()
 
     @cached_property
+    def websocket_bytes(self) -> bytes:
+        """The whole unmasked, uncompressed text frame of RFC 6455, section 5.2."""
+        size = len(self.body)
+        if size < 126:
+            return b"\x81" + size.to_bytes(1) + self.body
+        if size < 65536:
+            return b"\x81\x7e" + size.to_bytes(2) + self.body
+        return b"\x81\x7f" + size.to_bytes(8) + self.body
+
+    @cached_property
+    def http_chunk(self) -> bytes:
+        """The stream form as one chunk of a chunked HTTP/1.1 body."""
+        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
+
+    @cached_property
     def sse(self) -> bytes:
         """For an event stream: events carry their seq as id, other frames have none."""
         head = b"" if self.seq is None else b"id: %d\n" % self.seq

@@ -1,8 +1,9 @@
-"""One open socket or stream: its topics, its outbox, and the task that empties it."""
+"""One open socket or stream: its topics, its outbox, and the way out to its connection."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,10 +11,16 @@ from sessionsite.common.access import Caller
 from sessionsite.common.hub.feed import Feed
 from sessionsite.common.hub.frames import Frame
 from sessionsite.common.hub.outbox import Outbox
+from sessionsite.common.hub.wires import Wire
 from sessionsite.common.live import find_topic
 
 if TYPE_CHECKING:
     from sessionsite.common.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+ACK_WINDOW = 64  # frames on their way to a reader that acknowledges
+CLOSE_LOST = 1006  # never sent: the connection is gone
 
 
 class Credential(Protocol):
@@ -24,9 +31,11 @@ class Credential(Protocol):
 
 
 class Reader:
-    """send: takes one frame; it may wait, and while it waits frames gather and fold in the outbox.
+    """Frames go straight to the connection while it takes them; else they wait, and fold, in the outbox.
 
-    on_close: called once with a close code when the hub ends the reader; it must not wait.
+    send: takes one frame; it may wait. wire: the short way, where the server is known. on_close: called
+    once with a close code; it must not wait. Nothing is sent before `open`. A reader that acknowledges
+    (`uses_acks`) has at most ACK_WINDOW frames on their way.
     """
 
     def __init__(
@@ -37,37 +46,92 @@ class Reader:
         *,
         caller: Caller,
         credential: Credential,
+        wire: Wire | None = None,
+        uses_acks: bool = False,
+        ends_with_topic: bool = False,
     ) -> None:
-        self._hub, self._send, self._on_close = hub, send, on_close
+        self._hub, self._send, self._on_close, self._wire = hub, send, on_close, wire
         self.caller, self.credential = caller, credential
+        self.uses_acks, self._ends_with_topic = uses_acks, ends_with_topic
         self.outbox = Outbox(address_of)
         self.feeds: dict[str, Feed] = {}
         self.heartbeat_at = hub.time()
-        self.stuck_since: float | None = None  # since when the frame in hand waits to be sent
-        self.sent_frames = 0
+        self.stuck_since: float | None = None  # since when frames wait and none leaves
+        self.sent_frames = self.acked_frames = 0
         self.close_code: int | None = None
-        self._filled = asyncio.Event()
+        self._is_finished = False  # its topic has ended: what waits is sent, then the stream ends
+        self._is_open = False
+        self._pumping: asyncio.Task | None = None
+        self._acked = asyncio.Event()
+
+    def open(self) -> None:
+        """The connection is ready for frames."""
+        self._is_open = True
+        if self.outbox or self._is_finished:
+            self._start_pump()
 
     def put(self, frame: Frame) -> None:
-        if self.close_code is None:
-            self.outbox.put(frame)
-            self._filled.set()
-
-    async def pump(self) -> None:
-        """Send what waits, in order, until closed."""
-        while self.close_code is None:
-            frame = self.outbox.take()
-            if frame is None:
-                self._filled.clear()
-                await self._filled.wait()
-                continue
-            self.stuck_since = self._hub.time()
-            await self._send(frame)
-            self.stuck_since = None
+        if self.close_code is not None:
+            return
+        if self._is_idle() and self._wire is not None and self._wire.write(frame):
             self.sent_frames += 1
+            return
+        self.outbox.put(frame)
+        if self._is_open and self._pumping is None:
+            self._start_pump()
+
+    def _is_idle(self) -> bool:
+        return self._is_open and self._pumping is None and not self.outbox and self._has_window()
+
+    def _has_window(self) -> bool:
+        return not self.uses_acks or self.sent_frames - self.acked_frames < ACK_WINDOW
+
+    def ack(self, frames: int) -> None:
+        """The client has taken that many frames since it connected."""
+        self.acked_frames = max(self.acked_frames, min(frames, self.sent_frames))
+        self._acked.set()
+
+    def on_topic_end(self) -> None:
+        """A topic is over. A socket stays open; a stream (`ends_with_topic`) ends after what waits."""
+        self._is_finished = self._ends_with_topic
+        if self._is_finished and self._is_open and self._pumping is None:
+            self._start_pump()
+
+    def _start_pump(self) -> None:
+        if self._pumping is None and self.close_code is None:
+            self._pumping = asyncio.get_running_loop().create_task(self._pump(), name="pump")
+
+    async def _pump(self) -> None:
+        """Send what waits, in order, at the connection's own pace."""
+        try:
+            while self.close_code is None and self.outbox:
+                self.stuck_since = self.stuck_since or self._hub.time()
+                await self._await_room()
+                frame = self.outbox.take()
+                if frame is not None:
+                    self.sent_frames += 1
+                    await self._send(frame)
+                self.stuck_since = None
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # each server has its own word for a connection that is gone
+            logger.debug("a reader is gone: %r", error)
+            self._pumping = None
+            self.close(CLOSE_LOST)
+        finally:
+            self._pumping = None
+        if self._is_finished and not self.outbox:
+            self.close(1000)
+
+    async def _await_room(self) -> None:
+        if self._wire is not None:
+            await self._wire.writable()
+        while not self._has_window():
+            self._acked.clear()
+            await self._acked.wait()
 
     def leave(self, topic: str) -> None:
-        """No more frames of `topic`; those that wait are dropped, but for errors."""
+        """No more frames of `topic`; what waits is still sent."""
         if (feed := self.feeds.pop(topic, None)) is not None:
             self._hub.drop(feed, self)
 
@@ -79,11 +143,18 @@ class Reader:
         for topic in list(self.feeds):
             self.leave(topic)
         self.outbox.clear()
-        self._filled.set()
+        if self._pumping is not None:
+            self._pumping.cancel()
         self._hub.forget(self)
         self._on_close(code)
 
+    def abort(self) -> None:
+        """The connection ends without the courtesy of a close frame, for a peer that takes nothing."""
+        if self._wire is not None:
+            self._wire.abort()
+
 
 def address_of(topic: str, after: int) -> str | None:
+    """Where REST gives the events of `topic` with a greater seq."""
     family, name = find_topic(topic)
     return family.gap_address(name, after)

@@ -1,0 +1,148 @@
+"""The short way from a frame to a connection: prepared bytes straight into the server's write buffer.
+
+An ASGI `send` costs a coroutine and an encoding per reader; with hundreds of readers that is most of the work.
+Where the server behind `send` is one that we know, a frame's bytes are made once and written to every transport.
+These are private parts of uvicorn and daphne, so they are detected, and anything else goes through `send`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any, Protocol
+
+from sessionsite.common.hub.frames import Frame
+
+FULL_BYTES = 64 * 1024  # a write buffer over this is slow: frames gather in the outbox, where they fold
+LOW_BYTES = 16 * 1024
+POLL_S = 0.05  # how often a full buffer is looked at, where the server tells nobody that it drained
+
+
+class Wire(Protocol):
+    def write(self, frame: Frame) -> bool:
+        """The frame is in the server's buffer; False when it is full or closed, then use `send`."""
+
+    async def writable(self) -> None:
+        """Returns when `send` may be used without filling the buffer further."""
+
+    def abort(self) -> None:
+        """The connection ends at once; what the buffer holds is given up."""
+
+
+class _UvicornWire:
+    """Its `send` waits by itself while the buffer is full."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    async def writable(self) -> None:
+        return
+
+    def abort(self) -> None:
+        self._protocol.transport.abort()
+
+    def _has_room(self) -> bool:
+        transport = self._protocol.transport
+        return not transport.is_closing() and transport.get_write_buffer_size() < FULL_BYTES
+
+
+class UvicornSocket(_UvicornWire):
+    """Frames of a server are not masked and not compressed here, so their bytes are the same for every reader."""
+
+    def write(self, frame: Frame) -> bool:
+        protocol = self._protocol
+        if protocol.close_sent or protocol.disconnected or not self._has_room():
+            return False
+        protocol.transport.write(frame.websocket_bytes)
+        return True
+
+
+class UvicornStream(_UvicornWire):
+    def write(self, frame: Frame) -> bool:
+        cycle = self._protocol
+        if (
+            cycle.disconnected
+            or cycle.response_complete
+            or not cycle.chunked_encoding
+            or not self._has_room()
+        ):
+            return False
+        cycle.transport.write(frame.http_chunk)
+        return True
+
+
+class _DaphneWire:
+    """daphne's `send` never waits: the buffer below it is watched here."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    @property
+    def _transport(self) -> Any:
+        return self._protocol.transport
+
+    def _buffered_bytes(self) -> int:
+        transport = self._transport
+        return len(transport.dataBuffer) + transport._tempDataLen
+
+    async def writable(self) -> None:
+        while self._buffered_bytes() > LOW_BYTES:
+            await asyncio.sleep(POLL_S)
+
+    def abort(self) -> None:
+        self._transport.abortConnection()
+
+
+class DaphneSocket(_DaphneWire):
+    def write(self, frame: Frame) -> bool:
+        if self._protocol.state != self._protocol.STATE_OPEN or self._buffered_bytes() >= FULL_BYTES:
+            return False
+        self._protocol.serverSend(frame.text)
+        return True
+
+
+class DaphneStream(_DaphneWire):
+    @property
+    def _transport(self) -> Any:
+        return self._protocol.channel.transport
+
+    def write(self, frame: Frame) -> bool:
+        request = self._protocol
+        if request.finished or request.channel is None or self._buffered_bytes() >= FULL_BYTES:
+            return False
+        request.handle_reply({"type": "http.response.body", "body": frame.sse, "more_body": True})
+        return True
+
+
+_KNOWN = {
+    "WebSocketsSansIOProtocol": (UvicornSocket, ("transport", "close_sent", "disconnected")),
+    "RequestResponseCycle": (
+        UvicornStream,
+        ("transport", "disconnected", "response_complete", "chunked_encoding"),
+    ),
+    "WebSocketProtocol": (DaphneSocket, ("transport", "state", "serverSend")),
+    "WebRequest": (DaphneStream, ("channel", "finished", "handle_reply")),
+}
+
+
+def wire_of(send: Any) -> Wire | None:
+    """The short way behind this `send`; None where the server is unknown or has changed its parts."""
+    owner = getattr(send, "__self__", None)
+    if isinstance(send, partial) and send.args:
+        owner = send.args[0]  # daphne: partial(server.handle_reply, protocol)
+    wire_class, parts = _KNOWN.get(type(owner).__name__, (None, ()))
+    if wire_class is None or not all(hasattr(owner, part) for part in parts):
+        return None
+    wire = wire_class(owner)
+    return wire if _can_be_watched(wire) else None
+
+
+def _can_be_watched(wire: Any) -> bool:
+    try:
+        if isinstance(wire, _DaphneWire):
+            wire._buffered_bytes()
+        else:
+            wire._protocol.transport.get_write_buffer_size()
+    except AttributeError:
+        return False
+    return True

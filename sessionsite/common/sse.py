@@ -1,0 +1,157 @@
+"""/stream/<topic>: the frames of the live socket as server-sent events.
+
+Events carry their seq as `id:`, so that a browser resumes by itself with Last-Event-ID; other frames carry none.
+A finished topic ends its stream, and answers 204 to a client that has it all, which stops it from coming back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs, unquote
+
+from sessionsite.common.consumers import CLOSE_WITHIN_S, Identified, Identify, NotAuthenticated
+from sessionsite.common.dialects import refusal
+from sessionsite.common.errors import DomainError
+from sessionsite.common.hub import Reader, get_hub
+from sessionsite.common.hub.frames import Frame
+from sessionsite.common.hub.wires import wire_of
+from sessionsite.common.live import find_topic
+from sessionsite.common.threads import read_in_thread
+
+PREFIX = "/stream/"
+RETRY_MS = 2000
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"content-encoding", b"identity"),  # a compressing proxy would hold frames back
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class BadResume(DomainError):
+    code = "bad_after"
+
+
+class MethodNotAllowed(DomainError):
+    code, status = "method_not_allowed", 405
+
+
+def event_stream(identify: Identify) -> Callable[..., Awaitable[None]]:
+    """The ASGI application of the streams."""
+
+    async def application(scope, receive, send) -> None:
+        await EventStream(identify, scope, receive, send).run()
+
+    return application
+
+
+class EventStream:
+    """One stream, from request to end."""
+
+    def __init__(self, identify: Identify, scope, receive, send) -> None:
+        self._identify, self._scope, self._receive, self._send = identify, scope, receive, send
+        self._query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
+        self._topic = unquote(scope["path"].removeprefix(PREFIX)).rstrip("/")
+        self._ended = asyncio.Event()
+        self._is_gone = False
+
+    async def run(self) -> None:
+        try:
+            if self._scope["method"] != "GET":
+                raise MethodNotAllowed("A stream is read with GET.")
+            caller, credential = await self._who()
+            after, last = self._after(), await self._last_seq(caller)
+            if None not in (after, last) and after >= last:
+                await self._send({"type": "http.response.start", "status": 204, "headers": []})
+                await self._send({"type": "http.response.body", "body": b""})
+                return
+            if after is None and last is not None:
+                after = max(
+                    last - 1, 0
+                )  # the last event again, so that the client has a seq to come back with
+        except DomainError as error:
+            await refusal(self._scope["path"], error).send(self._send)
+            return
+        reader = Reader(
+            get_hub(),
+            self._send_frame,
+            self._on_close,
+            caller=caller,
+            credential=credential,
+            wire=wire_of(self._send),
+            ends_with_topic=True,
+        )
+        get_hub().admit(reader)
+        try:
+            await self._stream(reader, after)
+        finally:
+            reader.close(1000)
+
+    async def _who(self) -> Identified:
+        found = None
+        if ticket := self._query.get("ticket"):
+            found = await self._identify.by_message({"ticket": ticket[0]})
+        found = found or await self._identify.by_scope(self._scope, any_origin=True)
+        if found is None:
+            raise NotAuthenticated("Log in, or send a token or a ticket.")
+        return found
+
+    def _after(self) -> int | None:
+        """The seq to go on from: Last-Event-ID wins, because it is the newer of the two after a reconnect."""
+        headers = dict(self._scope["headers"])
+        text = (
+            headers.get(b"last-event-id", b"").decode("ascii", "replace") or self._query.get("after", [""])[0]
+        )
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise BadResume("`after` must be a whole number from 0.", after=text[:40])
+        return int(text)
+
+    async def _last_seq(self, caller) -> int | None:
+        """The seq of the last event of a finished topic; None while it goes on, or is not the caller's."""
+        family, name = find_topic(self._topic)
+        if not family.has_events or not await read_in_thread(family.authorise, caller, name):
+            return None
+        snapshot = await read_in_thread(family.snapshot, name)
+        return snapshot.seq if snapshot is not None and snapshot.is_finished else None
+
+    async def _stream(self, reader: Reader, after: int | None) -> None:
+        try:
+            await get_hub().subscribe(reader, self._topic, after=after)
+        except DomainError as error:
+            await refusal(self._scope["path"], error).send(self._send)
+            return
+        await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await self._write(b"retry: %d\n\n" % RETRY_MS)
+        watch = asyncio.create_task(self._await_disconnect(), name="stream")
+        reader.open()
+        try:
+            await self._ended.wait()
+        finally:
+            watch.cancel()
+        if not self._is_gone:
+            await self._end_body(reader)
+
+    async def _end_body(self, reader: Reader) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:  # the peer takes nothing
+            reader.abort()
+
+    async def _await_disconnect(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
+        self._is_gone = True
+        self._ended.set()
+
+    def _on_close(self, code: int) -> None:
+        self._ended.set()
+
+    async def _send_frame(self, frame: Frame) -> None:
+        await self._write(frame.sse)
+
+    async def _write(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})

@@ -1,0 +1,58 @@
+"""The lanes of the site: sockets, event streams, and Django for everything else."""
+
+from __future__ import annotations
+
+from sessionsite import background
+from sessionsite.accounts.credentials import AccountsIdentify
+from sessionsite.common import hub
+from sessionsite.common.consumers import live_consumer
+from sessionsite.common.sse import PREFIX as STREAM_PREFIX
+from sessionsite.common.sse import event_stream
+from sessionsite.handler import PooledHandler
+
+SOCKET_PATHS = ("/ws/live", "/ws/live/")
+
+
+class Site:
+    """The ASGI application: routes by kind of connection. Starts this process's loops with the server, or with its first request.
+
+    daphne under `runserver` sends no lifespan event, hence the second way.
+    """
+
+    def __init__(self) -> None:
+        identify = AccountsIdentify()
+        self._live = live_consumer(identify)
+        self._streams = event_stream(identify)
+        self._pages = PooledHandler()
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live_on(receive, send)
+            return
+        background.start()
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        elif scope["path"].startswith(STREAM_PREFIX):
+            await self._streams(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    async def _socket(self, scope, receive, send) -> None:
+        if scope["path"] in SOCKET_PATHS:
+            await self._live(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 4404})
+
+    async def _live_on(self, receive, send) -> None:
+        while True:
+            event = (await receive())["type"]
+            if event == "lifespan.startup":
+                background.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif event == "lifespan.shutdown":
+                await hub.shutdown()
+                await background.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
