@@ -1,0 +1,229 @@
+"""The pages that people open: plain Django views that find what is theirs and put its JSON into a template.
+
+What moves on a page afterwards comes over /ws/live/ (js/live.js), in the same JSON.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet, Value
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+from rest_framework.request import Request
+
+from monitoring.history import History
+from monitoring.messages import image_json
+from monitoring.models import Image, Monitor
+from monitoring.state import fleet_state, monitor_state
+from sessions_app.messages import event_json, session_json
+from sessions_app.models import LabelCount, Session, SessionEvent
+from sessionsite.accounts.models import ApiToken, Organisation
+from sessionsite.accounts.services import FIRST_PASSWORD, caller_of_user
+from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, Caller
+from sessionsite.common.api.pagination import KeysetPagination, RowComparison
+
+BAR_PAGES = [("wall", "Wall"), ("events", "Events"), ("sessions", "Sessions")]
+THEMES = ["auto", "light", "dark", "red"]
+MONITOR_EVENTS = 40
+LABELS_OFFERED = 9
+TOKEN_ROLES = [
+    ("viewer", "reads"),
+    ("operator", "reads, sends pictures, starts, stops, tags"),
+    ("reviewer", "as operator, and reviews"),
+    ("admin", "everything in this organisation"),
+]
+
+
+def page(view):
+    """A page for people who are logged in: GET only, never cached, with a CSRF cookie for its scripts."""
+    return login_required(never_cache(ensure_csrf_cookie(require_safe(view))))
+
+
+def show(
+    request: HttpRequest, name: str, organisation: Organisation, caller: Caller, **context: Any
+) -> HttpResponse:
+    """`monitoring/<name>.html` with what every page carries: organisation, rights, places of the bar."""
+    rights = sorted(right for right in RIGHTS if caller.may(right, organisation.pk))
+    base = {
+        "organisation": organisation,
+        "organisations": Organisation.objects.visible_to(caller).order_by("slug"),
+        "rights": rights,
+        "role": _role_of(frozenset(rights)),
+        "bar_pages": BAR_PAGES,
+        "themes": THEMES,
+        "page_name": name,
+    }
+    return render(request, f"monitoring/{name}.html", base | context)
+
+
+def _role_of(rights: frozenset[str]) -> str:
+    """The greatest role that these rights fill."""
+    return next((role for role in reversed(ROLE_RIGHTS) if ROLE_RIGHTS[role] <= rights), "")
+
+
+def chosen_organisation(request: HttpRequest, caller: Caller) -> Organisation:
+    """The one in the address, else the one chosen before, else the first. PermissionDenied without any."""
+    mine = Organisation.objects.visible_to(caller).order_by("slug")
+    for slug in (request.GET.get("organisation"), request.session.get("organisation")):
+        if slug and (found := mine.filter(slug=slug).first()):
+            if request.session.get("organisation") != slug:
+                request.session["organisation"] = slug
+            return found
+    if first := mine.first():
+        return first
+    raise PermissionDenied("You are a member of no organisation.")
+
+
+@page
+def wall(request: HttpRequest) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    organisation = chosen_organisation(request, caller)
+    return show(request, "wall", organisation, caller, fleet=fleet_state(organisation))
+
+
+@page
+def monitor(request: HttpRequest, slug: str) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    found = get_object_or_404(Monitor.objects.visible_to(caller).present().for_messages(), slug=slug)
+    events = SessionEvent.objects.for_messages().notable().filter(session__monitor=found).order_by("-pk")
+    return show(
+        request, "monitor", found.organisation, caller, monitor=monitor_state(found),
+        events=[event_json(event) for event in events[:MONITOR_EVENTS]],
+    )  # fmt: skip
+
+
+@page
+def new_monitor(request: HttpRequest) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    organisation = chosen_organisation(request, caller)
+    _require(caller, "admin", organisation)
+    return show(request, "new_monitor", organisation, caller)
+
+
+@page
+def sessions(request: HttpRequest) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    organisation = chosen_organisation(request, caller)
+    visible = Session.objects.visible_to(caller).filter(organisation=organisation).for_messages()
+    history = History(request.GET, Monitor.objects.filter(organisation=organisation))
+    rows, newer, older = _paged(request, history.apply(visible), ["-started_at", "-pk"])
+    return show(
+        request, "sessions", organisation, caller, filters=history.fields, chips=history.chips(request.path),
+        sessions=[_row(session) for session in rows], newer=newer, older=older,
+    )  # fmt: skip
+
+
+def _row(session: Session) -> dict:
+    """One line of the history; times stay times, so that a duration can be taken."""
+    return session_json(session) | {"started_at": session.started_at, "stopped_at": session.stopped_at}
+
+
+@page
+def session(request: HttpRequest, key: str) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    found = get_object_or_404(Session.objects.visible_to(caller).for_messages(), key=key)
+    return show(
+        request,
+        "session",
+        found.organisation,
+        caller,
+        session=session_json(found),
+        started_at=found.started_at,
+    )
+
+
+@page
+def image(request: HttpRequest, key: str) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    pictures = Image.objects.visible_to(caller)
+    found = get_object_or_404(pictures.for_messages().select_related("organisation"), key=key)
+    newer, older = _neighbours(found)
+    return show(
+        request, "image", found.organisation, caller, image=image_json(found), newer=newer, older=older,
+        taken_at=found.taken_at, received_at=found.received_at, labels=_labels_in_use(found),
+        monitor_name=found.monitor.name if found.monitor else "",
+    )  # fmt: skip
+
+
+def _neighbours(found: Image) -> tuple[str | None, str | None]:
+    """Keys of the next newer and the next older kept picture of the same session."""
+    if found.session_id is None:
+        return None, None
+    names, place = ["received_at", "pk"], [Value(found.received_at), Value(found.pk)]
+    kept = Image.objects.kept().filter(session_id=found.session_id)
+    newer = kept.filter(RowComparison(names, ">", place)).order_by(*names)
+    older = kept.filter(RowComparison(names, "<", place)).newest_first()
+    return tuple(row.values_list("key", flat=True).first() for row in (newer, older))
+
+
+def _labels_in_use(found: Image) -> dict[str, list[str]]:
+    """The labels that pictures and boxes of the same session carry, the most frequent first."""
+    counts = LabelCount.objects.filter(session_id=found.session_id, count__gt=0).order_by("-count", "label")
+    names = {LabelCount.IMAGE: [], LabelCount.BOX: []}
+    for of, label in counts.values_list("of", "label"):
+        names[of].append(label)
+    return {
+        "pictures": names[LabelCount.IMAGE][:LABELS_OFFERED],
+        "boxes": names[LabelCount.BOX][:LABELS_OFFERED],
+    }
+
+
+@page
+def events(request: HttpRequest) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    organisation = chosen_organisation(request, caller)
+    notable = SessionEvent.objects.for_messages().notable().filter(organisation=organisation)
+    rows, _, older = _paged(request, notable, ["-pk"])
+    names = dict(Monitor.objects.filter(organisation=organisation).values_list("slug", "name"))
+    return show(
+        request, "events", organisation, caller, names=names, older=older,
+        events=[event_json(event) for event in rows],
+    )  # fmt: skip
+
+
+@page
+def health(request: HttpRequest) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    return show(request, "health", chosen_organisation(request, caller), caller)
+
+
+@page
+def tokens(request: HttpRequest) -> HttpResponse:
+    caller = caller_of_user(request.user)
+    organisation = chosen_organisation(request, caller)
+    _require(caller, "admin", organisation)
+    own = ApiToken.objects.filter(organisation=organisation).order_by("-pk")
+    return show(request, "tokens", organisation, caller, tokens=own, token_roles=TOKEN_ROLES)
+
+
+def _require(caller: Caller, right: str, organisation: Organisation) -> None:
+    if not caller.may(right, organisation.pk):
+        raise PermissionDenied(f"This page needs the right {right!r}.")
+
+
+def _paged(request: HttpRequest, rows: QuerySet, keyset: list[str]) -> tuple[list, str | None, str | None]:
+    """One page of `rows`, the address of the newer page and that of the older one."""
+
+    pages = KeysetPagination()
+    found = pages.paginate_queryset(rows, Request(request), SimpleNamespace(keyset=keyset))
+    return found, pages.previous, pages.next
+
+
+class LoginView(auth_views.LoginView):
+    """Says where the password of the first user lies, for as long as its file is there."""
+
+    redirect_authenticated_user = False
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        file = settings.DATA_DIR / FIRST_PASSWORD
+        hint = f"{settings.DATA_DIR.name}/{FIRST_PASSWORD}" if file.exists() else ""
+        return super().get_context_data(**kwargs) | {"first_password": hint, "page_name": "login"}

@@ -1,0 +1,122 @@
+// The event feed: the newest entries of the journals in words, by severity, with a pause.
+
+import { element, find, findAll } from "./dom.js";
+import { severityMark } from "./marks.js";
+import { timeElement } from "./times.js";
+
+const MOST = 200;
+const LEVELS = { all: 0, warning: 1, error: 2 };
+const SEVERITY = { info: 0, warning: 1, error: 2 };
+
+const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+// What each kind of entry says. An unknown kind is shown by its own name, so nothing is hidden.
+const WORDS = {
+  started: ({ by }) => `started${by ? ` by ${by}` : ""}`,
+  stopped: ({ total_counter: total, by }) => `stopped${by ? ` by ${by}` : ""}${total === undefined ? "" : ` at ${count(total, "picture")}`}`,
+  controller_requested: ({ command }) => `asked the controller to ${String(command ?? "act").replaceAll("_", " ")}`,
+  controller_acked: () => "controller answered",
+  images_added: ({ count: number }) => count(number ?? 1, "picture"),
+  late_image_added: ({ name }) => `took a late picture${name ? ` ${name}` : ""}`,
+  tags_changed: ({ by }) => `boxes changed${by ? ` by ${by}` : ""}`,
+  image_changed: ({ by }) => `picture changed${by ? ` by ${by}` : ""}`,
+  image_deleted: ({ by }) => `picture deleted${by ? ` by ${by}` : ""}`,
+  image_restored: ({ by }) => `picture restored${by ? ` by ${by}` : ""}`,
+  camera_late: () => "camera is late",
+  camera_lost: () => "camera is lost",
+  camera_back: () => "camera is back",
+  marker: ({ name, text }) => `mark: ${text ?? name ?? ""}`,
+  notes_changed: ({ by }) => `notes changed${by ? ` by ${by}` : ""}`,
+  renamed: ({ name, to }) => `renamed to ${to ?? name ?? ""}`,
+  moved: ({ to }) => `is now ${to}`,
+  server_restarted: () => "went on after a server restart",
+  stale: () => "nothing came in for too long",
+  recording_started: () => "recording started",
+  recording_stopped: () => "recording stopped",
+  device_attached: ({ device }) => `device ${device ?? ""} attached`,
+};
+
+export const wordsOf = (event) => (WORDS[event.kind] ?? (() => event.kind.replaceAll("_", " ")))(event.detail ?? {});
+
+/** One entry as a list item. names: Map slug -> monitor name; null leaves the monitor out. */
+export function eventItem(event, names) {
+  const about = names && event.monitor ? names.get(event.monitor) ?? event.monitor : null;
+  return element("li", { class: "event", "data-severity": event.severity, "data-id": idOf(event) },
+    severityMark(event.severity),
+    element("a", { href: `/sessions/${event.session}/#event-${event.seq}`, class: "event-words" },
+      about && element("b", {}, `${about} `), wordsOf(event)),
+    timeElement(event.at));
+}
+
+const idOf = (event) => `${event.session}/${event.seq}`;
+
+export class EventList {
+  /** place: an element with [data-severity-filter] buttons, a [data-pause] button and an <ol>. */
+  constructor(place, { names = null } = {}) {
+    this.place = place;
+    this.list = find("ol", place);
+    this.names = names;
+    this.seen = new Set(findAll(".event", this.list).map((item) => item.dataset.id));
+    this.isPaused = false;
+    this.held = [];
+    this.#wire();
+  }
+
+  /** Newest first or any order: what is new goes on top, by time. */
+  add(events) {
+    const fresh = events.filter((event) => !this.seen.has(idOf(event)));
+    if (!fresh.length) return;
+    for (const event of fresh) this.seen.add(idOf(event));
+    if (this.isPaused) this.held.push(...fresh);
+    else this.#insert(fresh);
+    this.#sayHeld();
+  }
+
+  #insert(events) {
+    const ordered = [...events].sort((one, other) => (one.at < other.at ? 1 : -1));
+    this.list.prepend(...ordered.map((event) => eventItem(event, this.names)));
+    while (this.list.children.length > MOST) this.list.lastElementChild.remove();
+    this.#filter();
+  }
+
+  #wire() {
+    for (const button of findAll("[data-severity-filter]", this.place)) {
+      button.addEventListener("click", () => this.choose(button.dataset.severityFilter));
+    }
+    this.pause = find("[data-pause]", this.place);
+    this.pause?.addEventListener("click", () => this.#switchPause());
+    this.choose("all");
+  }
+
+  choose(level) {
+    this.level = level;
+    for (const button of findAll("[data-severity-filter]", this.place)) {
+      button.setAttribute("aria-pressed", button.dataset.severityFilter === level);
+    }
+    this.#filter();
+  }
+
+  #filter() {
+    let shown = 0;
+    for (const item of this.list.children) {
+      item.hidden = SEVERITY[item.dataset.severity] < LEVELS[this.level];
+      shown += item.hidden ? 0 : 1;
+    }
+    const none = find("[data-none]", this.place);
+    if (!none) return;
+    none.hidden = shown > 0;
+    none.textContent = this.level === "all" ? "Nothing has happened yet." : `No ${this.level === "error" ? "errors" : "warnings"} among the newest events.`;
+  }
+
+  #switchPause() {
+    this.isPaused = !this.isPaused;
+    this.pause.setAttribute("aria-pressed", this.isPaused);
+    if (!this.isPaused) this.#insert(this.held.splice(0));
+    this.#sayHeld();
+  }
+
+  #sayHeld() {
+    if (!this.pause) return;
+    this.pause.textContent = this.isPaused ? (this.held.length ? `Go on (${this.held.length} new)` : "Go on") : "Pause";
+  }
+}

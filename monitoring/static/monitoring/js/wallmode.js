@@ -1,0 +1,76 @@
+// Wall mode: no bars, tiles fill the screen, the screen stays awake, the cursor hides.
+
+import { notify } from "./notice.js";
+
+const CURSOR_MS = 3_000;
+const TILE_RATIO = 4 / 3.9; // a tile's picture with its two lines of text
+const GAP = 8;
+
+export class WallMode {
+  constructor(grid) {
+    this.grid = grid;
+    this.isOn = false;
+    addEventListener("resize", () => this.fit());
+    addEventListener("mousemove", () => this.isOn && this.#showCursor());
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.isOn && this.#leave());
+    document.addEventListener("fullscreenchange", () => !document.fullscreenElement && this.isOn && this.#leave());
+    document.addEventListener("visibilitychange", () => this.isOn && !document.hidden && this.#stayAwake());
+  }
+
+  switch() {
+    if (this.isOn) this.#leave();
+    else this.#enter();
+  }
+
+  #enter() {
+    this.isOn = true;
+    document.body.classList.add("wall-mode");
+    document.documentElement.requestFullscreen?.().catch(() => {}); // refused: the window is filled instead
+    this.#stayAwake();
+    this.#showCursor();
+    this.fit();
+  }
+
+  #leave() {
+    this.isOn = false;
+    document.body.classList.remove("wall-mode", "no-cursor");
+    clearTimeout(this.cursor);
+    this.lock?.release();
+    this.lock = null;
+    if (document.fullscreenElement) document.exitFullscreen();
+    this.grid.style.removeProperty("--columns");
+    this.grid.style.removeProperty("--rows");
+  }
+
+  /** As many columns as make the tiles largest without scrolling. */
+  fit() {
+    if (!this.isOn) return;
+    const count = Number(this.grid.dataset.count) || 1;
+    let best = { columns: 1, width: 0 };
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const width = Math.min((innerWidth - GAP * columns) / columns, ((innerHeight - GAP * rows) / rows) * TILE_RATIO);
+      if (width > best.width) best = { columns, width, rows };
+    }
+    this.grid.style.setProperty("--columns", best.columns);
+    this.grid.style.setProperty("--rows", best.rows);
+  }
+
+  async #stayAwake() {
+    if (!navigator.wakeLock) {
+      notify("This browser keeps the screen awake only over https: set the screen's own timeout.");
+      return;
+    }
+    try {
+      this.lock = await navigator.wakeLock.request("screen");
+    } catch {
+      notify("The screen may go to sleep: the browser did not allow to keep it awake.");
+    }
+  }
+
+  #showCursor() {
+    document.body.classList.remove("no-cursor");
+    clearTimeout(this.cursor);
+    this.cursor = setTimeout(() => document.body.classList.add("no-cursor"), CURSOR_MS);
+  }
+}

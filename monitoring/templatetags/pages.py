@@ -1,0 +1,69 @@
+"""How the pages write times, sizes and states; js/times.js and js/marks.js do it in the browser."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html
+
+from sessionsite.common.clock import iso
+
+register = template.Library()
+
+# Session state -> (shape, word): js/marks.js has the same table.
+SESSION_STATES = {
+    "created": ("running", "running"),
+    "active": ("running", "running"),
+    "recording": ("running", "recording"),
+    "processing": ("paused", "processing"),
+    "completed": ("ended", "ended"),
+    "expired": ("ended", "expired"),
+    "interrupted": ("ended", "interrupted"),
+    "error": ("error", "error"),
+}
+
+
+@register.simple_tag
+def moment(value: datetime | str | None, form: str = "moment"):
+    """A <time> that the browser writes in UTC or local time; without JavaScript it reads in UTC."""
+    if value is None:
+        return "–"
+    text = value if isinstance(value, str) else iso(value)
+    return format_html(
+        '<time datetime="{}" data-as="{}">{} UTC</time>', text, form, text[:19].replace("T", " ")
+    )
+
+
+@register.simple_tag
+def duration(start: datetime, end: datetime) -> str:
+    """ "12:44" or "3:05:09"."""
+    seconds = max(0, int((end - start).total_seconds()))
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
+
+
+@register.simple_tag
+def session_chip(state: str):
+    shape, word = SESSION_STATES[state]
+    return format_html(
+        '<span class="chip chip-{0}"><svg class="mark mark-{0}" aria-hidden="true">'
+        '<use href="#mark-{0}"/></svg>'
+        '<span class="word">{1}</span></span>',
+        shape,
+        word,
+    )
+
+
+@register.filter(name="bytes")
+def in_bytes(size: int) -> str:
+    """ "1.2 GB": decimal units, as disks are sold."""
+    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value, _ = value / 1000, units.pop(0)
+    return f"{value:.0f} {units[0]}" if value >= 100 or units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+@register.filter
+def thousands(number: int) -> str:
+    return f"{number:,}"
