@@ -1,0 +1,22 @@
+# The server image: the pinned packages and the sources. Everything it keeps is under /data.
+FROM python:3.11-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 DATA_DIR=/data
+WORKDIR /app
+
+COPY requirements.txt ./
+RUN pip install --require-hashes -r requirements.txt
+
+COPY manage.py ./
+COPY sessionsite ./sessionsite
+COPY devices ./devices
+COPY sessions_app ./sessions_app
+COPY monitoring ./monitoring
+
+# Volumes take their owner from these folders.
+RUN useradd --uid 1000 --create-home server && install -d -o server -g server /data /data/media
+USER server
+
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+CMD ["python", "manage.py", "serve", "--host", "0.0.0.0", "--port", "8000"]
