@@ -5,6 +5,7 @@ An unset variable and an empty one both mean "not given": the default holds.
 
 import os
 import secrets
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,9 +105,11 @@ def database_from_url(url: str) -> dict[str, Any]:
     import environ
 
     try:
-        found = environ.Env.db_url_config(url)
-    except (ValueError, KeyError) as exc:
-        raise ImproperlyConfigured("DATABASE_URL is not a database URL") from exc
+        with warnings.catch_warnings():  # its warning about an unknown scheme shows the whole URL
+            warnings.simplefilter("ignore")
+            found = environ.Env.db_url_config(url)
+    except (ValueError, KeyError):
+        raise ImproperlyConfigured("DATABASE_URL is not a database URL") from None
     if "postgresql" not in found.get("ENGINE", ""):
         raise ImproperlyConfigured("DATABASE_URL must be postgres://user:password@host:port/name")
     if not found.get("NAME"):
