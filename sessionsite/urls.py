@@ -3,6 +3,12 @@
 from django.contrib import admin
 from django.urls import path
 
+from sessionsite.health import healthz, readyz
+from sessionsite.metrics import metrics
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
 ]
