@@ -5,10 +5,11 @@ Everything here runs inside the caller's transaction. Times are aware UTC dateti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
+import orjson
 from django.db import connection
 
 from sessions_app.states import ACCEPTING
@@ -82,6 +83,59 @@ def count_images(
         return cursor.fetchone()
 
 
+def _select(query: str, values: Iterable) -> list[tuple]:
+    """Rows of a query whose one `IN (*)` takes `values`; no query for none."""
+    values = list(values)
+    if not values:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(query.replace("*", ", ".join(["%s"] * len(values))), values)
+        return cursor.fetchall()
+
+
+def running_sessions(monitor_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """monitor pk -> (pk, key) of the session that takes its pictures now."""
+    rows = _select(
+        "SELECT monitor_id, id, key FROM sessions_app_session "
+        f"WHERE monitor_id IN (*) AND state IN ({_ACCEPTING})",
+        monitor_ids,
+    )
+    return {monitor_id: (pk, key) for monitor_id, pk, key in rows}
+
+
+def session_keys(session_ids: Iterable[int]) -> dict[int, str]:
+    return dict(_select("SELECT id, key FROM sessions_app_session WHERE id IN (*)", session_ids))
+
+
+def newest_session(monitor_id: int | None) -> int | None:
+    """The pk of the monitor's newest session, open or not."""
+    rows = _select("SELECT current_session_id FROM monitoring_monitor WHERE id IN (*)", [monitor_id])
+    return rows[0][0] if rows else None
+
+
+def quota_rooms(monitor_ids: Iterable[int]) -> dict[int, int]:
+    """monitor pk -> bytes that it may still keep, for those that have a quota."""
+    return dict(
+        _select(
+            "SELECT id, quota_bytes - stored_bytes FROM monitoring_monitor "
+            "WHERE id IN (*) AND quota_bytes IS NOT NULL",
+            monitor_ids,
+        )
+    )
+
+
+def insert_event(
+    session_id: int, *, organisation_id: int, seq: int, kind: str, at: datetime, detail: dict
+) -> None:
+    """The journal entry whose number count_images took."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO sessions_app_sessionevent (session_id, organisation_id, seq, kind, at, detail) "
+            "VALUES (%s, %s, %s, %s, %s, %s)",
+            [session_id, organisation_id, seq, kind, _adapted(at), orjson.dumps(detail).decode()],
+        )
+
+
 def uncount_images(session_id: int, *, count: int, size_bytes: int, number_too: bool) -> None:
     """Take back what count_images counted for rows that turned out to be repeats."""
     number = ", last_seq = last_seq - 1" if number_too else ""
@@ -101,11 +155,11 @@ def note_monitor(
     size_bytes: int,
     previous_at: datetime | None,
     now: datetime,
-) -> int:
+) -> tuple[str, int]:
     """The monitor keeps `size_bytes` more and shows its newest picture (None: a late one, not shown).
 
     previous_at: when the batch's last picture but one came; None: whatever came last before.
-    Returns the new revision.
+    Returns its slug and new revision.
     """
     shown, values = "", [size_bytes]
     if last_image_id is not None:
@@ -115,10 +169,10 @@ def note_monitor(
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE monitoring_monitor SET stored_bytes = stored_bytes + %s, revision = revision + 1{shown} "
-            "WHERE id = %s RETURNING revision",
+            "WHERE id = %s RETURNING slug, revision",
             [*values, monitor_id],
         )
-        return cursor.fetchone()[0]
+        return cursor.fetchone()
 
 
 def count_day(monitor_id: int, day: date, *, images: int, size_bytes: int) -> None:

@@ -14,9 +14,9 @@ SOCKET_PATHS = ("/ws/live", "/ws/live/")
 
 
 class Site:
-    """The ASGI application: routes by kind of connection. Starts this process's loops with the server, or with its first request.
+    """The ASGI application: routes by kind of connection.
 
-    daphne under `runserver` sends no lifespan event, hence the second way.
+    It starts this process's loops with the server, or with its first request where no lifespan event comes.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """/stream/<topic>: the frames of the live socket as server-sent events.
 
-Events carry their seq as `id:`, so that a browser resumes by itself with Last-Event-ID; other frames carry none.
-A finished topic ends its stream, and answers 204 to a client that has it all, which stops it from coming back.
+Events carry their seq as `id:`, so that a browser resumes by itself with Last-Event-ID; other frames carry
+none. A finished topic ends its stream, and answers 204 to a client that has it all, which then stays away.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The short way from a frame to a connection: prepared bytes straight into the server's write buffer.
 
-An ASGI `send` costs a coroutine and an encoding per reader; with hundreds of readers that is most of the work.
-Where the server behind `send` is one that we know, a frame's bytes are made once and written to every transport.
-These are private parts of uvicorn and daphne, so they are detected, and anything else goes through `send`.
+An ASGI `send` costs a coroutine and an encoding per reader; with hundreds of readers that is most of the
+work. Where the server behind `send` is one that we know, a frame's bytes are made once and written to every
+transport. These are private parts of uvicorn and daphne, so they are detected; anything else goes by `send`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _UvicornWire:
 
 
 class UvicornSocket(_UvicornWire):
-    """Frames of a server are not masked and not compressed here, so their bytes are the same for every reader."""
+    """A server's frames are not masked and here not compressed: the same bytes for every reader."""
 
     def write(self, frame: Frame) -> bool:
         protocol = self._protocol

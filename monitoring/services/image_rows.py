@@ -1,0 +1,279 @@
+"""The commit of pictures: files published; rows, counters and journal written in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from django.db import DatabaseError, OperationalError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from monitoring import store
+from monitoring.models import Image
+from monitoring.services.errors import IdempotencyMismatch, NotStarted, QuotaExceeded, Unstorable
+from sessions_app.models import LabelCount
+from sessions_app.services import counters
+from sessionsite.accounts.services import touch_organisation
+from sessionsite.common.clock import iso
+from sessionsite.common.errors import Busy, DomainError
+from sessionsite.common.files import Batch
+from sessionsite.common.files import publish as publish_files
+from sessionsite.common.live import publish_on_commit
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Added:
+    """The picture is kept under `key`. repeated: it was there before and nothing was counted."""
+
+    key: str
+    session: str | None
+    repeated: bool = False
+
+
+@dataclass
+class Pending:
+    """A picture that passed every check; its files wait. `result` is set by the commit.
+
+    row.session_id None: for whatever session runs on row.monitor_id at the moment of the commit.
+    """
+
+    row: store.ImageRow
+    files: Batch
+    dataset_key: str | None = None
+    is_late: bool = False
+    result: Added | DomainError | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        return isinstance(self.result, Added) and not self.result.repeated
+
+
+def commit(pending: list[Pending]) -> None:
+    """Every item is kept, counted and announced, or refused, and has its result; no refused one has a file.
+
+    After a database error the batch is halved and tried again, so that only the bad item fails.
+    """
+    if not pending:
+        return
+    try:
+        publish_files([item.files for item in pending])
+    except DomainError as error:  # no room: none of the files is there
+        for item in pending:
+            item.result = error
+        return
+    _commit_halving(pending)
+
+
+def _commit_halving(pending: list[Pending]) -> None:
+    try:
+        with transaction.atomic():
+            _write_rows(pending)
+    except DatabaseError as error:
+        if len(pending) > 1:
+            middle = len(pending) // 2
+            _commit_halving(pending[:middle])
+            _commit_halving(pending[middle:])
+        else:
+            _settle_after(error, pending[0])
+        return
+    for item in pending:
+        item.files.settle() if item.is_kept else item.files.discard()
+
+
+def _settle_after(error: DatabaseError, item: Pending) -> None:
+    """The item is refused, or kept when the database has its row: the connection may die in a commit."""
+    logger.error("a picture could not be stored: %s", error)
+    if isinstance(error, OperationalError):
+        item.result = Busy("The database does not answer; send again.")
+    else:
+        item.result = Unstorable("The picture could not be stored.")
+    try:
+        row = Image.objects.select_related("session").filter(key=item.row.key).first()
+    except DatabaseError:
+        return  # undecided: the files keep their intents, and the next start asks the database
+    if row is not None:
+        item.result = Added(row.key, row.session.key)
+        item.files.settle()
+    else:
+        item.files.discard()
+
+
+def _write_rows(pending: list[Pending]) -> None:
+    """All rows of the batch, in the lock order: sessions by pk, organisations, monitors by pk."""
+    now = timezone.now()
+    _find_datasets(pending, now)
+    by_session = _by_session(_within_quota(pending))
+    kept: list[tuple[Pending, int]] = []
+    for session_id, key in sorted(by_session):
+        kept += _add_to_session(session_id, key, by_session[session_id, key], now)
+    by_monitor: dict[int, list[tuple[Pending, int]]] = defaultdict(list)
+    for item, image_id in kept:
+        if item.row.monitor_id is not None:
+            by_monitor[item.row.monitor_id].append((item, image_id))
+    for monitor_id in sorted(by_monitor):
+        _add_to_monitor(monitor_id, by_monitor[monitor_id], now)
+
+
+def _find_datasets(pending: list[Pending], now: datetime) -> None:
+    wanted: dict[int, set[str]] = defaultdict(set)
+    for item in pending:
+        if item.dataset_key:
+            wanted[item.row.organisation_id].add(item.dataset_key)
+    found = {owner: store.dataset_ids(owner, sorted(keys), now) for owner, keys in sorted(wanted.items())}
+    for item in pending:
+        if item.dataset_key:
+            item.row = replace(item.row, dataset_id=found[item.row.organisation_id][item.dataset_key])
+
+
+def _within_quota(pending: list[Pending]) -> list[Pending]:
+    """Those that their monitors have room for; the others are refused."""
+    rooms = store.quota_rooms({item.row.monitor_id for item in pending if item.row.monitor_id is not None})
+    taken = []
+    for item in pending:
+        room_bytes = rooms.get(item.row.monitor_id)
+        if room_bytes is not None and item.row.size_bytes > room_bytes:
+            item.result = QuotaExceeded("The monitor keeps as many bytes as it may.", room_bytes=room_bytes)
+            continue
+        if room_bytes is not None:
+            rooms[item.row.monitor_id] = room_bytes - item.row.size_bytes
+        taken.append(item)
+    return taken
+
+
+def _by_session(pending: list[Pending]) -> dict[tuple[int, str], list[Pending]]:
+    """(pk, key) of the session -> its items; items of a monitor where nothing runs have their results."""
+    running = store.running_sessions({i.row.monitor_id for i in pending if i.row.session_id is None})
+    keys = store.session_keys({i.row.session_id for i in pending if i.row.session_id is not None})
+    found: dict[tuple[int, str], list[Pending]] = defaultdict(list)
+    for item in pending:
+        if item.row.session_id is not None:
+            found[item.row.session_id, keys[item.row.session_id]].append(item)
+        elif session := running.get(item.row.monitor_id):
+            item.row = replace(item.row, session_id=session[0])
+            found[session].append(item)
+        else:
+            _refuse_not_started(item)
+    return found
+
+
+def _add_to_session(session_id: int, key: str, items: list[Pending], now: datetime):
+    """The rows that are new, counted and journalled; the other items have their results."""
+    live, late = [i for i in items if not i.is_late], [i for i in items if i.is_late]
+    kept = _count_and_insert(session_id, key, live, now, late=False) if live else []
+    return kept + (_count_and_insert(session_id, key, late, now, late=True) if late else [])
+
+
+def _count_and_insert(session_id: int, key: str, items: list[Pending], now: datetime, *, late: bool):
+    size_bytes = sum(item.row.size_bytes for item in items)
+    # The counters go first, for the whole batch: this UPDATE also asks whether the session takes pictures.
+    counted = store.count_images(session_id, count=len(items), size_bytes=size_bytes, now=now, late=late)
+    if counted is None:
+        for item in items:
+            _refuse_not_started(item)
+        return []
+    pks = store.insert_images([item.row for item in items])
+    kept = [(item, pks[item.row.key]) for item in items if item.row.key in pks]
+    for item, _ in kept:
+        item.result = Added(item.row.key, key)
+    if len(kept) < len(items):
+        _uncount(session_id, [item for item in items if item.row.key not in pks], number_too=not kept)
+    if kept:
+        _journal(session_id, key, [item for item, _ in kept], *counted, late=late)
+    return kept
+
+
+def _uncount(session_id: int, repeats: list[Pending], *, number_too: bool) -> None:
+    """Rows that were there before are not counted; their items get the first answer."""
+    size_bytes = sum(item.row.size_bytes for item in repeats)
+    store.uncount_images(session_id, count=len(repeats), size_bytes=size_bytes, number_too=number_too)
+    for item in repeats:
+        item.result = _first_answer(item) or Unstorable("The picture could not be stored.")
+
+
+def _refuse_not_started(item: Pending) -> None:
+    """Nothing runs: a repeat still gets its first answer."""
+    item.result = _first_answer(item) or NotStarted("not started")
+
+
+def _first_answer(item: Pending) -> Added | DomainError | None:
+    row = item.row
+    try:
+        found = find_first(
+            monitor_id=row.monitor_id,
+            session_id=row.session_id or store.newest_session(row.monitor_id),
+            idempotency_key=row.idempotency_key,
+            taken_at=row.taken_at,
+            sha256=row.sha256,
+        )
+    except IdempotencyMismatch as error:
+        return error
+    # Its own key: an earlier try of this very row had committed after all.
+    return replace(found, repeated=False) if found and found.key == row.key else found
+
+
+def find_first(
+    *,
+    monitor_id: int | None,
+    session_id: int | None,
+    idempotency_key: str | None,
+    taken_at: datetime | None,
+    sha256: str,
+) -> Added | None:
+    """The picture that came first under this idempotency key, or with this content at this moment.
+
+    Raises IdempotencyMismatch when the key came with another content.
+    """
+    images = Image.objects.select_related("session")
+    if idempotency_key:
+        first = images.filter(monitor_id=monitor_id, idempotency_key=idempotency_key).first()
+        if first and first.sha256 != sha256:
+            raise IdempotencyMismatch(
+                "This idempotency key came with another picture before.", image=first.key
+            )
+        if first:
+            return Added(first.key, first.session.key if first.session_id else None, repeated=True)
+    if taken_at is None or session_id is None:
+        return None
+    first = images.filter(Q(session_id=session_id), taken_at=taken_at, sha256=sha256).first()
+    return first and Added(first.key, first.session.key, repeated=True)
+
+
+def _journal(session_id: int, key: str, items: list[Pending], revision: int, seq: int, *, late: bool) -> None:
+    """One entry for the batch, the label counts, the buckets of the rate; readers are woken after the commit."""
+    rows = [item.row for item in items]
+    shown = [
+        {"key": row.key, "name": row.name, "label": row.label, "taken_at": iso(row.taken_at)} for row in rows
+    ]
+    store.insert_event(
+        session_id,
+        organisation_id=rows[0].organisation_id,
+        seq=seq,
+        kind="late_image_added" if late else "images_added",
+        at=rows[-1].received_at,
+        detail={"count": len(rows), "images": shown},
+    )
+    counters.count_labels(session_id, LabelCount.IMAGE, Counter(row.label for row in rows))
+    if late:
+        touch_organisation(rows[0].organisation_id)
+    else:
+        counters.count_flow(session_id, Counter(int(row.received_at.timestamp()) for row in rows))
+    publish_on_commit(f"session:{key}", revision=revision, seq=seq)
+
+
+def _add_to_monitor(monitor_id: int, kept: list[tuple[Pending, int]], now: datetime) -> None:
+    shown = [(item, pk) for item, pk in kept if not item.is_late]
+    size_bytes = sum(item.row.size_bytes for item, _ in kept)
+    slug, revision = store.note_monitor(
+        monitor_id,
+        last_image_id=shown[-1][1] if shown else None,
+        size_bytes=size_bytes,
+        previous_at=shown[-2][0].row.received_at if len(shown) > 1 else None,
+        now=now,
+    )
+    store.count_day(monitor_id, now.astimezone(UTC).date(), images=len(kept), size_bytes=size_bytes)
+    publish_on_commit(f"monitor:{slug}", revision=revision)
