@@ -41,8 +41,8 @@ def media_path(organisation_slug: str, key: str, ext: str) -> str:
 
     ext: `jpg`, or two parts such as `thumb.webp`.
     """
-    if not _EXTENSION.fullmatch(ext):
-        raise BadPath("not a file extension")
+    if not _EXTENSION.fullmatch(ext) or "/" in organisation_slug:
+        raise BadPath("not the parts of a media path")
     folder = f"{INFLIGHT}.org" if organisation_slug == INFLIGHT else organisation_slug  # no slug has a dot
     return check_path(f"{folder}/{created_at_of(key):%Y/%m/%d}/{key}.{ext}")
 

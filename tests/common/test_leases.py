@@ -1,0 +1,424 @@
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sessionsite.common import files
+from sessionsite.common.errors import NoRoom
+from sessionsite.common.files import leases, places
+
+
+def kept_files(media: Path) -> set[str]:
+    return {
+        str(file.relative_to(media))
+        for file in media.rglob("*")
+        if file.is_file() and file.relative_to(media).parts[0] != "inflight"
+    }
+
+
+def leftovers(media: Path) -> set[str]:
+    return {file.name for file in (media / "inflight").rglob("*") if file.is_file()} - {"lock", "leases.lock"}
+
+
+def dead_process(work: Callable[[], None]) -> None:
+    """`work` has run in a process that was then killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os.kill(os.getpid(), 9)
+        finally:
+            os._exit(1)  # `work` failed: no second test run in the child
+    assert os.waitpid(child, 0)[1] == 9
+
+
+def nothing_known(_paths: list[str]) -> set[str]:
+    return set()
+
+
+def test_published_files_lie_in_their_places_and_nothing_else_is_left(media, path):
+    first, second = path(), path()
+    with files.inflight().batch() as batch:
+        batch.add(first, b"one")
+        batch.add(second, b"two")
+        assert kept_files(media) == set()
+        batch.publish()
+        batch.settle()
+    assert kept_files(media) == {first, second}
+    assert files.media_file(first).read_bytes() == b"one"
+    files.close_leases()
+    assert list((media / "inflight").iterdir()) == [media / "inflight" / "leases.lock"]
+
+
+def test_with_durability_power_files_are_synced_before_folders_and_each_folder_once(media, path, synced):
+    first, second = path(), path()
+    with files.inflight().batch() as batch:
+        batch.add(first, b"one")
+        batch.add(second, b"two")
+        batch.publish()
+        batch.settle()
+    day = (media / first).parent
+    assert [file.suffix for file in synced[:2]] == [".part", ".part"]
+    assert synced[2:] == [day, day.parent, day.parent.parent, day.parent.parent.parent, media]
+
+
+def test_an_existing_day_costs_one_folder_sync(media, path, synced):
+    for _ in range(2):
+        synced.clear()
+        with files.inflight().batch() as batch:
+            batch.add(path(), b"x")
+            batch.publish()
+            batch.settle()
+    assert len(synced) == 2  # the file and its day
+
+
+def test_with_durability_process_nothing_is_synced(media, path, synced, settings):
+    settings.DURABILITY = "process"
+    with files.inflight().batch() as batch:
+        batch.add(path(), b"x")
+        batch.publish()
+        batch.settle()
+    assert synced == []
+    assert len(kept_files(media)) == 1
+
+
+def test_after_a_rollback_the_files_are_gone(media, path):
+    with files.inflight().batch() as batch:
+        batch.add(path(), b"x")
+        batch.publish()
+        batch.discard()
+    assert kept_files(media) == set()
+
+
+def test_leaving_without_publishing_leaves_nothing(media, path):
+    with pytest.raises(RuntimeError), files.inflight().batch() as batch:
+        batch.add(path(), b"x")
+        raise RuntimeError
+    assert kept_files(media) == leftovers(media) == set()
+
+
+def test_an_error_after_the_commit_never_removes_a_file(media, path):
+    name = path()
+    with pytest.raises(RuntimeError), files.inflight().batch() as batch:
+        batch.add(name, b"x")
+        batch.publish()
+        raise RuntimeError("nobody knows whether the commit happened")
+    assert kept_files(media) == {name}
+    files.close_leases()
+    report = files.repair_dead_leases(lambda paths: {name})
+    assert (report.dead, report.kept_files, report.removed_files) == (1, 1, 0)
+    assert kept_files(media) == {name}
+
+
+def test_settle_after_settle_and_discard_after_settle_change_nothing(media, path):
+    name = path()
+    with files.inflight().batch() as batch:
+        batch.add(name, b"x")
+        batch.publish()
+        batch.settle()
+        batch.settle()
+        batch.discard()
+    assert kept_files(media) == {name}
+
+
+def test_a_file_that_is_already_there_is_never_overwritten_nor_removed(media, path):
+    name, other = path(), path()
+    with files.inflight().batch() as batch:
+        batch.add(name, b"first")
+        batch.publish()
+        batch.settle()
+    with pytest.raises(FileExistsError), files.inflight().batch() as batch:
+        batch.add(other, b"other")
+        batch.add(name, b"second")
+        batch.publish()
+    assert kept_files(media) == {name}
+    assert files.media_file(name).read_bytes() == b"first"
+
+
+def test_several_batches_are_published_with_one_folder_sync_and_decided_one_by_one(media, path, synced):
+    keep, drop = path(), path()
+    batches = [files.inflight().batch(), files.inflight().batch()]
+    batches[0].add(keep, b"keep")
+    batches[1].add(drop, b"drop")
+    files.publish(batches)
+    assert synced.count((media / keep).parent) == 1
+    batches[0].settle()
+    batches[1].discard()
+    assert kept_files(media) == {keep}
+    files.close_leases()
+    assert leftovers(media) == set()
+
+
+def test_when_one_of_several_batches_cannot_be_published_none_is(media, path):
+    taken = path()
+    with files.inflight().batch() as batch:
+        batch.add(taken, b"x")
+        batch.publish()
+        batch.settle()
+    batches = [files.inflight().batch(), files.inflight().batch()]
+    batches[0].add(path(), b"y")
+    batches[1].add(taken, b"z")
+    with pytest.raises(FileExistsError):
+        files.publish(batches)
+    assert kept_files(media) == {taken}
+
+
+def test_a_full_disk_while_writing_is_no_room_and_leaves_nothing(media, path, monkeypatch):
+    def full(_fd):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(places.os, "fsync", full)
+    with pytest.raises(NoRoom) as refusal, files.inflight().batch() as batch:
+        batch.add(path(), b"x" * 1000)
+    assert (refusal.value.status, refusal.value.code) == (507, "disk_full")
+    assert kept_files(media) == leftovers(media) == set()
+
+
+def test_a_full_disk_while_publishing_takes_everything_back(media, path, monkeypatch):
+    batch = files.inflight().batch()
+    for _ in range(3):
+        batch.add(path(), b"x")
+    real, calls = os.rename, []
+
+    def rename(source, target):
+        calls.append(target)
+        if len(calls) == 3:
+            raise OSError(errno.EDQUOT, "quota")
+        real(source, target)
+
+    monkeypatch.setattr(leases.os, "rename", rename)
+    with pytest.raises(NoRoom):
+        batch.publish()
+    assert len(calls) == 3
+    assert kept_files(media) == set()
+    files.close_leases()
+    assert leftovers(media) == set()
+
+
+def test_a_day_folder_removed_at_the_last_moment_is_made_again(media, path, monkeypatch):
+    real, calls = os.rename, []
+
+    def rename(source, target):
+        calls.append(target)
+        if len(calls) == 1:
+            Path(target).parent.rmdir()
+        real(source, target)
+
+    monkeypatch.setattr(leases.os, "rename", rename)
+    name = path()
+    with files.inflight().batch() as batch:
+        batch.add(name, b"x")
+        batch.publish()
+        batch.settle()
+    assert kept_files(media) == {name}
+
+
+def test_a_removed_lease_folder_is_made_again(media, path):
+    files.inflight().folder()
+    shutil.rmtree(media / "inflight")
+    with files.inflight().batch() as batch:
+        batch.add(path(), b"x")
+        batch.publish()
+        batch.settle()
+    assert len(kept_files(media)) == 1
+
+
+def test_the_intents_of_settled_batches_do_not_pile_up(media, path, monkeypatch):
+    monkeypatch.setattr(leases, "INTENTS_LIMIT_BYTES", 500)
+    for _ in range(60):
+        with files.inflight().batch() as batch:
+            batch.add(path(), b"x")
+            batch.publish()
+            batch.settle()
+    sizes = [file.stat().st_size for file in files.inflight().folder().glob("intents-*")]
+    assert len(sizes) <= 1 and sum(sizes) < 1000
+
+
+def test_many_threads_publish_settle_and_discard_at_once(media, path):
+    kept: list[str] = []
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(15):
+                with files.inflight().batch() as batch:
+                    name = path()
+                    batch.add(name, f"{number} {turn}".encode())
+                    batch.publish()
+                    if turn % 3:
+                        batch.settle()
+                        kept.append(name)
+                    else:
+                        batch.discard()
+        except BaseException as exc:
+            errors.append(exc)
+            raise
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert kept_files(media) == set(kept) and len(kept) == 80
+    files.close_leases()
+    assert leftovers(media) == set()
+
+
+# --- repair ---
+
+
+def test_files_of_a_killed_process_stay_only_when_a_row_names_them(media, path):
+    committed, lost, half = path(), path(), path()
+
+    def work():
+        with files.inflight().batch() as batch:
+            batch.add(committed, b"row is there")
+            batch.add(lost, b"no row")
+            batch.publish()
+            batch.add(half, b"never renamed")
+            os.kill(os.getpid(), 9)
+
+    dead_process(work)
+    assert kept_files(media) == {committed, lost}
+    report = files.repair_dead_leases(lambda paths: {committed} & set(paths))
+    assert (report.dead, report.living) == (1, 0)
+    assert (report.kept_files, report.removed_files, report.removed_temporary) == (1, 1, 1)
+    assert report.freed_bytes == len(b"no row") + len(b"never renamed")
+    assert kept_files(media) == {committed}
+    assert leftovers(media) == set()
+    assert files.repair_dead_leases(nothing_known) == files.RepairReport()
+
+
+def test_a_process_killed_between_intent_and_rename_leaves_nothing(media, path):
+    name = path()
+
+    def work():
+        batch = files.inflight().batch()
+        batch.add(name, b"x")
+        files.inflight().announce([batch])
+
+    dead_process(work)
+    assert files.repair_dead_leases(nothing_known).removed_temporary == 1
+    assert kept_files(media) == leftovers(media) == set()
+
+
+def test_nothing_of_a_living_process_is_touched(media, path):
+    name = path()
+    ready, done = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        batch = files.inflight().batch()
+        batch.add(name, b"x")
+        batch.publish()
+        batch.add(path(), b"on its way")
+        os.write(ready[1], b"1")
+        os.read(done[0], 1)
+        os._exit(0)
+    os.read(ready[0], 1)
+    try:
+        report = files.repair_dead_leases(nothing_known)
+        assert (report.living, report.dead, report.removed_files) == (1, 0, 0)
+        assert kept_files(media) == {name}
+    finally:
+        os.write(done[1], b"1")
+        os.waitpid(child, 0)
+    assert files.repair_dead_leases(nothing_known).dead == 1
+    assert kept_files(media) == set()
+
+
+def test_our_own_lease_counts_as_living(media, path):
+    with files.inflight().batch() as batch:
+        name = path()
+        batch.add(name, b"x")
+        batch.publish()
+        assert files.repair_dead_leases(nothing_known).living == 1
+        batch.settle()
+    assert kept_files(media) == {name}
+
+
+def test_a_forked_child_neither_uses_nor_keeps_the_lease_of_its_parent(media, path):
+    ready, done = os.pipe(), os.pipe()
+    grandchild_folder = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        mine = files.inflight().folder()
+        if os.fork() == 0:
+            other = files.inflight().folder()
+            os.write(grandchild_folder[1], b"same" if other == mine else b"other")
+            os.write(ready[1], b"1")
+            os.read(done[0], 1)
+            os._exit(0)
+        os.read(ready[0], 1)
+        os.kill(os.getpid(), 9)
+    os.waitpid(parent, 0)
+    try:
+        assert os.read(grandchild_folder[0], 5) == b"other"
+        report = files.repair_dead_leases(nothing_known)
+        assert (report.dead, report.living) == (1, 1)
+    finally:
+        os.write(done[1], b"1")
+
+
+def test_a_database_that_does_not_answer_leaves_the_lease_for_the_next_start(media, path):
+    name = path()
+
+    def work():
+        batch = files.inflight().batch()
+        batch.add(name, b"x")
+        batch.publish()
+
+    dead_process(work)
+
+    def broken(_paths):
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        files.repair_dead_leases(broken)
+    assert kept_files(media) == {name}
+    assert files.repair_dead_leases(nothing_known).removed_files == 1
+
+
+def test_torn_and_foreign_lines_in_intents_are_skipped(media, path, tmp_path):
+    outside = tmp_path / "outside.jpg"
+    outside.write_bytes(b"not ours")
+    name, torn = path(), path()
+
+    def work():
+        batch = files.inflight().batch()
+        batch.add(name, b"x")
+        batch.add(torn, b"y")
+        batch.publish()
+        [intents] = files.inflight().folder().glob("intents-*")
+        junk = f"../outside.jpg\n{outside}\n\xff\xfe\n{name}\n{torn}"
+        intents.write_bytes(junk.encode("latin-1"))
+
+    dead_process(work)
+    files.repair_dead_leases(nothing_known)
+    assert outside.exists()
+    assert kept_files(media) == {torn}
+
+
+def test_a_lease_whose_owner_died_before_locking_it_is_removed(media):
+    (media / "inflight" / "123-abc").mkdir(parents=True)
+    assert files.repair_dead_leases(nothing_known).dead == 1
+    assert leftovers(media) == set()
+
+
+def test_repair_asks_in_bounded_portions(media, path, monkeypatch):
+    monkeypatch.setattr(leases, "KNOWN_CHUNK", 4)
+
+    def work():
+        batch = files.inflight().batch()
+        for _ in range(10):
+            batch.add(path(), b"x")
+        batch.publish()
+
+    dead_process(work)
+    asked: list[int] = []
+    files.repair_dead_leases(lambda paths: asked.append(len(paths)) or set(paths))
+    assert asked == [4, 4, 2]
