@@ -1,10 +1,135 @@
-"""Fixtures of the whole suite."""
+"""Fixtures of the whole suite: the nouns of the product, small and made by its own verbs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pictures import picture
 
 
 def pytest_configure(config) -> None:
-    """Cheap passwords, and no background loops in the test's own process: tests call their steps."""
+    """A password hash takes a quarter of a second on purpose; tests of pages do not need that."""
     from django.conf import settings
 
-    settings.BACKGROUND_LOOPS = False
-    # A real hash takes a quarter of a second on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+@pytest.fixture
+def organisation(db):
+    from sessionsite.accounts.services import create_organisation
+
+    return create_organisation("default", name="Default", by="test")
+
+
+@pytest.fixture
+def other_organisation(db):
+    from sessionsite.accounts.services import create_organisation
+
+    return create_organisation("elsewhere", name="Elsewhere", by="test")
+
+
+def _member(organisation, role: str):
+    from sessionsite.accounts.models import User
+    from sessionsite.accounts.services import set_role
+
+    user = User.objects.create_user(role, password="secret")
+    set_role(user, organisation, role, by="test")
+    return user
+
+
+@pytest.fixture
+def viewer(organisation):
+    return _member(organisation, "viewer")
+
+
+@pytest.fixture
+def operator(organisation):
+    return _member(organisation, "operator")
+
+
+@pytest.fixture
+def reviewer(organisation):
+    return _member(organisation, "reviewer")
+
+
+@pytest.fixture
+def administrator(organisation):
+    return _member(organisation, "admin")
+
+
+@pytest.fixture
+def stranger(other_organisation):
+    """An operator of another organisation."""
+    from sessionsite.accounts.models import User
+    from sessionsite.accounts.services import set_role
+
+    user = User.objects.create_user("stranger", password="secret")
+    set_role(user, other_organisation, "operator", by="test")
+    return user
+
+
+@pytest.fixture
+def token(organisation) -> str:
+    """The secret of an operator's token."""
+    from sessionsite.accounts.services import create_token
+
+    return create_token(organisation, name="line 1", role="operator", by="test")[1]
+
+
+@pytest.fixture
+def viewer_token(organisation) -> str:
+    from sessionsite.accounts.services import create_token
+
+    return create_token(organisation, name="display", role="viewer", by="test")[1]
+
+
+@pytest.fixture
+def foreign_token(other_organisation) -> str:
+    from sessionsite.accounts.services import create_token
+
+    return create_token(other_organisation, name="foreign", role="admin", by="test")[1]
+
+
+@pytest.fixture
+def monitor(organisation):
+    from monitoring.services import create_monitor
+
+    return create_monitor(organisation, slug="cam-1", name="Camera 1", by="test")
+
+
+@pytest.fixture
+def session(monitor):
+    """The open session of `monitor`, which runs."""
+    from monitoring.services import start_monitor
+
+    return start_monitor(monitor, by="ann")
+
+
+@pytest.fixture
+def jpeg() -> bytes:
+    """A whole small picture; tests.pictures.picture(n) makes others."""
+    return picture()
+
+
+@pytest.fixture
+def image(monitor, session, jpeg):
+    """The first picture of the running session."""
+    from monitoring.models import Image
+    from monitoring.services import NewImage, add_image
+
+    return Image.objects.get(key=add_image(NewImage(data=jpeg, monitor=monitor, name="first.jpg")).key)
+
+
+@pytest.fixture
+def published():
+    """The topics that were announced, in order: only what a commit let out."""
+    from sessionsite.common import live
+
+    seen: list[str] = []
+
+    def listener(topic, revision, seq, urgent) -> None:
+        seen.append(topic)
+
+    live.add_listener(listener)
+    yield seen
+    live.remove_listener(listener)

@@ -1,0 +1,45 @@
+"""Waiting for something to become true, with a deadline instead of a guess."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from django.db import connections
+
+STEP_S = 0.01
+_threads = ThreadPoolExecutor(4, thread_name_prefix="test")
+
+
+def wait_until(is_true: Callable[[], object], within_s: float = 5.0, what: str = ""):
+    """What `is_true()` returns once it is true. Fails after `within_s` seconds."""
+    end = time.monotonic() + within_s
+    while not (found := is_true()):
+        assert time.monotonic() < end, f"not within {within_s} s: {what or is_true}"
+        time.sleep(STEP_S)
+    return found
+
+
+async def until(is_true: Callable[[], object], within_s: float = 5.0, what: str = ""):
+    """The same without blocking the event loop."""
+    end = time.monotonic() + within_s
+    while not (found := is_true()):
+        assert time.monotonic() < end, f"not within {within_s} s: {what or is_true}"
+        await asyncio.sleep(STEP_S)
+    return found
+
+
+def _then_close(func: Callable):
+    try:
+        return func()
+    finally:
+        connections.close_all()
+
+
+async def in_thread(func: Callable, *args, **kwargs):
+    """func(...), which uses the database, as another thread of the server would call it."""
+    call = partial(func, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _then_close, call)
