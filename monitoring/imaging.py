@@ -43,7 +43,7 @@ FORMATS = tuple(
 )
 THUMBNAIL_PX = 300
 THUMBNAIL_QUALITY = 78
-THUMBNAIL_METHOD = 1  # of 0..6: 4 takes three times as long for 5 % fewer bytes
+THUMBNAIL_METHOD = 0  # of 0..6: 4 takes three times as long for a fifth fewer bytes
 LARGE_PIXELS = 8_000_000
 LARGE_AT_ONCE = 4
 _DEEP_MODES = ("I", "F")  # 16 and 32 bits per pixel: I, I;16, I;16B, F
@@ -197,9 +197,9 @@ def _orientation(image: Image.Image) -> int:
 def _thumbnail(image: Image.Image, orientation: int) -> bytes:
     size = _fitting(*image.size)
     if image.mode.startswith(_DEEP_MODES):
-        small = _eight_bits(image.resize(size, Image.Resampling.BICUBIC))
+        small = _eight_bits(image.resize(size, Image.Resampling.BILINEAR))
     else:
-        small = _continuous(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        small = _continuous(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     small = small.convert("RGBA" if small.mode.lower().endswith("a") else "RGB")
     if orientation in _TURNS:
         small = small.transpose(_TURNS[orientation])
