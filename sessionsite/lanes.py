@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from monitoring.api.rosepetal.lane import RosepetalPictures
+from monitoring.ingest import PictureLane
 from sessionsite import background
 from sessionsite.accounts.credentials import AccountsIdentify
 from sessionsite.common import hub
@@ -23,6 +25,7 @@ class Site:
         identify = AccountsIdentify()
         self._live = live_consumer(identify)
         self._streams = event_stream(identify)
+        self._pictures = PictureLane([RosepetalPictures()])
         self._pages = PooledHandler()
 
     async def __call__(self, scope, receive, send) -> None:
@@ -32,6 +35,8 @@ class Site:
         background.start()
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
+        elif (claimed := self._pictures.claim(scope)) is not None:
+            await claimed(scope, receive, send)
         elif scope["path"].startswith(STREAM_PREFIX):
             await self._streams(scope, receive, send)
         else:

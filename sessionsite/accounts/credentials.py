@@ -21,7 +21,8 @@ from sessionsite.accounts.callers import (
 )
 from sessionsite.accounts.services import redeem_ticket
 from sessionsite.common.access import Caller
-from sessionsite.common.consumers import Identified, Identify, NotAuthenticated
+from sessionsite.common.consumers import Identified, Identify
+from sessionsite.common.errors import NotAuthenticated
 from sessionsite.common.threads import read_in_thread
 
 

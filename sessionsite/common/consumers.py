@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 import orjson
 
 from sessionsite.common.access import Caller
-from sessionsite.common.errors import DomainError
-from sessionsite.common.hub import Hub, Reader, get_hub
+from sessionsite.common.errors import DomainError, NotAuthenticated
+from sessionsite.common.hub import TOPICS_PER_READER, Hub, Reader, TooManyReaders, get_hub
 from sessionsite.common.hub.frames import Frame, error_frame
-from sessionsite.common.hub.reader import Credential
+from sessionsite.common.hub.reader import CLOSE_LOST, Credential
 from sessionsite.common.hub.wires import wire_of
 
 logger = logging.getLogger(__name__)
@@ -22,17 +22,13 @@ MESSAGE_BYTES = 16 * 1024  # what a client may send at once
 JUNK_LIMIT = 10  # then the socket is closed
 AUTH_WITHIN_S = 10.0
 CLOSE_WITHIN_S = 2.0  # for the close frame of a connection that may take nothing any more
-CLOSE_JUNK, CLOSE_UNAUTHENTICATED, CLOSE_NO_SUCH_TOPIC = 4400, 4401, 4404
+CLOSE_JUNK, CLOSE_UNAUTHENTICATED, CLOSE_NO_SUCH_TOPIC, CLOSE_TOO_MANY = 4400, 4401, 4404, 4429
 
 Identified = tuple[Caller, Credential]
 
 
 class BadMessage(DomainError):
     code = "bad_message"
-
-
-class NotAuthenticated(DomainError):
-    code, status = "not_authenticated", 401
 
 
 class Identify:
@@ -68,6 +64,7 @@ class LiveConsumer:
         self._reader: Reader | None = None
         self._junk = 0
         self._closing: asyncio.Task | None = None
+        self._is_over = False
         query = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"))
         self._asked_topics, self._uses_acks = query.get("topic", []), query.get("ack") == ["1"]
 
@@ -79,27 +76,37 @@ class LiveConsumer:
         try:
             await self._listen()
         finally:
+            self._is_over = True  # from here on nothing more is sent
+            if self._reader is not None:
+                self._reader.close(CLOSE_LOST)
             if self._closing is not None:
                 await self._closing
-            elif self._reader is not None:
-                self._closing = (
-                    asyncio.get_running_loop().create_future()
-                )  # the client has gone: nothing to send
-                self._reader.close(1000)
 
     def _end(self, code: int) -> None:
         """The connection closes with `code`; the server then says that it is gone, which ends `_listen`."""
-        if self._closing is None:
+        if self._closing is None and not self._is_over:
             self._closing = asyncio.get_running_loop().create_task(self._close_connection(code), name="close")
+            if self._reader is not None:
+                self._reader.close(code)
 
     async def _close_connection(self, code: int) -> None:
+        if code == CLOSE_LOST:
+            self._abort()
+            return
         try:
             async with asyncio.timeout(CLOSE_WITHIN_S):
+                if self._reader is not None:
+                    await self._reader.say_why()
                 await self._send_event({"type": "websocket.close", "code": code})
         except TimeoutError:  # the peer takes nothing
-            self._reader.abort()
+            self._abort()
         except Exception as error:  # each server has its own word for a connection that is gone
             logger.debug("a socket was gone before its close: %r", error)
+            self._abort()
+
+    def _abort(self) -> None:
+        if self._reader is not None:
+            self._reader.abort()
 
     async def _listen(self) -> None:
         try:
@@ -111,16 +118,22 @@ class LiveConsumer:
             found = await self._await_auth()
         if found is None:
             return
-        reader = self._admit(*found)
+        try:
+            reader = self._admit(*found)
+        except TooManyReaders as error:
+            await self._send_frame(error_frame(error))
+            self._end(CLOSE_TOO_MANY)
+            return
         if not await self._subscribe_asked():
             return
         reader.open()
         while (message := await self._next_message()) is not None:
             if reader.close_code is None:
                 await self._obey(message)
+                await reader.room()
 
     def _admit(self, caller: Caller, credential: Credential) -> Reader:
-        self._reader = Reader(
+        reader = Reader(
             self._hub,
             self._send_frame,
             self._end,
@@ -129,8 +142,9 @@ class LiveConsumer:
             wire=wire_of(self._send_event),
             uses_acks=self._uses_acks,
         )
-        self._hub.admit(self._reader)
-        return self._reader
+        self._hub.admit(reader)
+        self._reader = reader
+        return reader
 
     async def _send_frame(self, frame: Frame) -> None:
         await self._send_event({"type": "websocket.send", "text": frame.text})
@@ -152,12 +166,10 @@ class LiveConsumer:
 
     async def _subscribe_asked(self) -> bool:
         """The topics of the address. When none of them is there for this caller, the socket closes: 4404."""
-        for topic in self._asked_topics:
+        for topic in self._asked_topics[: TOPICS_PER_READER + 1]:
             await self._subscribe(topic, None)
         if not self._asked_topics or self._reader.feeds:
             return True
-        while (frame := self._reader.outbox.take()) is not None:  # the errors that say why
-            await self._send_frame(frame)
         self._end(CLOSE_NO_SUCH_TOPIC)
         return False
 
@@ -168,8 +180,8 @@ class LiveConsumer:
             self._reader.put(error_frame(error, topic))
 
     async def _next_message(self) -> dict | None:
-        """The next message that is a JSON object; None when the client has gone. Junk is answered."""
-        while True:
+        """The next message that is a JSON object; None when the socket is over. Junk is answered."""
+        while self._closing is None:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 return None
@@ -177,6 +189,7 @@ class LiveConsumer:
                 return parse(event)
             except BadMessage as error:
                 await self._refuse(error)
+        return None
 
     async def _refuse(self, error: DomainError) -> None:
         self._junk += 1
@@ -195,7 +208,6 @@ class LiveConsumer:
             await self._obey_subscribe(topic, message.get("after"))
         elif kind == "unsubscribe":
             self._reader.leave(topic)
-            self._reader.outbox.forget(topic)
         elif kind == "auth":
             await self._reauthenticate(message)
         elif kind == "ack":
@@ -222,7 +234,7 @@ class LiveConsumer:
         if found is None:
             self._end(CLOSE_UNAUTHENTICATED)
         else:
-            self._reader.caller, self._reader.credential = found
+            await self._hub.change_caller(self._reader, *found)
 
 
 def parse(event: dict) -> dict:

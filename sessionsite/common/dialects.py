@@ -12,17 +12,23 @@ from sessionsite.common.errors import DomainError
 
 @dataclass(frozen=True)
 class Refusal:
+    """A whole JSON answer for lanes outside the request stack.
+
+    closes: the connection is not used again, because the request's body may be unread.
+    """
+
     status: int
     body: dict
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    closes: bool = True
 
     async def send(self, send) -> None:
-        """The whole answer as ASGI messages; the connection is not used again, its body may be unread."""
+        """The answer as ASGI messages."""
         body = orjson.dumps(self.body)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
+            *([(b"connection", b"close")] if self.closes else []),
             *self.headers,
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})

@@ -25,6 +25,12 @@ class DomainError(Exception):
         return {"error": self.message, "code": self.code, "details": self.details}
 
 
+class NotAuthenticated(DomainError):
+    """No credential came with the request, or a dead one."""
+
+    code, status = "not_authenticated", 401
+
+
 class NotAllowed(DomainError):
     """The caller is known, the right is missing."""
 

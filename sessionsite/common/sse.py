@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, unquote
 
-from sessionsite.common.consumers import CLOSE_WITHIN_S, Identified, Identify, NotAuthenticated
+from sessionsite.common.access import Caller
+from sessionsite.common.consumers import CLOSE_WITHIN_S, Identified, Identify
 from sessionsite.common.dialects import refusal
-from sessionsite.common.errors import DomainError
+from sessionsite.common.errors import DomainError, NotAuthenticated
 from sessionsite.common.hub import Reader, get_hub
 from sessionsite.common.hub.frames import Frame
+from sessionsite.common.hub.reader import Credential
 from sessionsite.common.hub.wires import wire_of
 from sessionsite.common.live import find_topic
 from sessionsite.common.threads import read_in_thread
@@ -70,9 +72,16 @@ class EventStream:
                 after = max(
                     last - 1, 0
                 )  # the last event again, so that the client has a seq to come back with
+            reader = self._admit(caller, credential)
         except DomainError as error:
             await refusal(self._scope["path"], error).send(self._send)
             return
+        try:
+            await self._stream(reader, after)
+        finally:
+            reader.close(1000)
+
+    def _admit(self, caller: Caller, credential: Credential) -> Reader:
         reader = Reader(
             get_hub(),
             self._send_frame,
@@ -83,10 +92,7 @@ class EventStream:
             ends_with_topic=True,
         )
         get_hub().admit(reader)
-        try:
-            await self._stream(reader, after)
-        finally:
-            reader.close(1000)
+        return reader
 
     async def _who(self) -> Identified:
         found = None
@@ -137,6 +143,7 @@ class EventStream:
     async def _end_body(self, reader: Reader) -> None:
         try:
             async with asyncio.timeout(CLOSE_WITHIN_S):
+                await reader.say_why()
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:  # the peer takes nothing
             reader.abort()

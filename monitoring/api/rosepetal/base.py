@@ -13,12 +13,12 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
 
-from monitoring.api.rosepetal.shapes import ENVELOPE, Answer, NotKnown, Shape
+from monitoring.api.rosepetal.shapes import ENVELOPE, Answer, Shape
 from monitoring.models import Dataset, Monitor
 from sessionsite.accounts.authentication import CookieAuthentication, TokenAuthentication
 from sessionsite.accounts.models import SLUG
 from sessionsite.common.access import Caller
-from sessionsite.common.errors import Busy, DomainError, Missing, NotAllowed, TooLarge
+from sessionsite.common.errors import Busy, DomainError, Missing, NotAllowed, NotAuthenticated, TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class RosepetalView(APIView):
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
         if request.auth is None:
-            raise NotKnown("no credential")
+            raise NotAuthenticated("no credential")
 
     def finalize_response(self, request, response, *args, **kwargs):
         if isinstance(response, Answer):
@@ -135,7 +135,7 @@ def as_domain_error(exc: Exception) -> DomainError:
     if isinstance(exc, DomainError):
         return exc
     if isinstance(exc, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
-        return NotKnown("no credential")
+        return NotAuthenticated("no credential")
     if isinstance(exc, (exceptions.PermissionDenied, PermissionDenied)):
         return NotAllowed("not allowed")
     if isinstance(exc, (exceptions.NotFound, Http404)):

@@ -15,7 +15,7 @@ from monitoring.services.errors import NotStarted
 from monitoring.services.images import Added
 from monitoring.services.monitors import AlreadyStarted, AlreadyStopped
 from sessionsite.common.dialects import Refusal, register_dialect
-from sessionsite.common.errors import DomainError, Missing, NotAllowed
+from sessionsite.common.errors import DomainError, Missing, NotAllowed, NotAuthenticated
 
 MONITOR_DENIED = "Monitor not found or access denied"
 FILE_DENIED = "Permission denied or file not found"
@@ -23,12 +23,6 @@ DATASET_DENIED = "Dataset not found or access denied"
 TAGS_FAILED = "Failed to update tags"
 
 CONFLICTS = (AlreadyStarted, AlreadyStopped, NotStarted)  # 200: the sample client reads the body alone
-
-
-class NotKnown(DomainError):
-    """No usable credential came with the request."""
-
-    code, status = "not_authenticated", 401
 
 
 @dataclass(frozen=True)
@@ -83,14 +77,14 @@ class Shape:
     def refuse(self, error: DomainError) -> Answer:
         """The answer for a refusal of the domain."""
         headers = {}
-        if isinstance(error, (Missing, NotAllowed, NotKnown)):
+        if isinstance(error, (Missing, NotAllowed, NotAuthenticated)):
             text = self.denied
         elif isinstance(error, NotAPicture):
             text = f"{self.prefix}image not found"
             headers["X-Error-Detail"] = error.message.encode("ascii", "replace").decode()
         else:
             text = f"{self.prefix}{error.message}"
-        if isinstance(error, NotKnown):
+        if isinstance(error, NotAuthenticated):
             headers["WWW-Authenticate"] = 'Bearer realm="api"'
         if (retry_after_s := getattr(error, "retry_after_s", None)) is not None:
             headers["Retry-After"] = str(retry_after_s)
