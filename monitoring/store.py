@@ -6,8 +6,8 @@ Everything here runs inside the caller's transaction. Times are aware UTC dateti
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 import orjson
 from django.db import connection
@@ -15,8 +15,7 @@ from django.db import connection
 from sessions_app.states import ACCEPTING
 
 
-@dataclass(frozen=True)
-class ImageRow:
+class ImageRow(NamedTuple):
     """One row of monitoring_image, in the order of IMAGE_COLUMNS."""
 
     key: str
@@ -39,7 +38,7 @@ class ImageRow:
     idempotency_key: str | None
 
 
-IMAGE_COLUMNS = tuple(ImageRow.__dataclass_fields__)
+IMAGE_COLUMNS = ImageRow._fields
 _CONSTANT_COLUMNS = {"split": "", "review": "unreviewed", "revision": 1}
 _ACCEPTING = ", ".join(f"'{state.value}'" for state in ACCEPTING)
 
@@ -52,7 +51,7 @@ def insert_images(rows: Sequence[ImageRow]) -> dict[str, int]:
     """Insert what is new; returns key -> pk of the rows really inserted. A repeat is left out, no error."""
     names = ", ".join((*IMAGE_COLUMNS, *_CONSTANT_COLUMNS))
     one = "(" + ", ".join(["%s"] * (len(IMAGE_COLUMNS) + len(_CONSTANT_COLUMNS))) + ")"
-    values = [_adapted(value) for row in rows for value in (*astuple(row), *_CONSTANT_COLUMNS.values())]
+    values = [_adapted(value) for row in rows for value in (*row, *_CONSTANT_COLUMNS.values())]
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO monitoring_image ({names}) VALUES {', '.join([one] * len(rows))} "

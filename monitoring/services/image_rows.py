@@ -127,7 +127,7 @@ def _find_datasets(pending: list[Pending], now: datetime) -> None:
     found = {owner: store.dataset_ids(owner, sorted(keys), now) for owner, keys in sorted(wanted.items())}
     for item in pending:
         if item.dataset_key:
-            item.row = replace(item.row, dataset_id=found[item.row.organisation_id][item.dataset_key])
+            item.row = item.row._replace(dataset_id=found[item.row.organisation_id][item.dataset_key])
 
 
 def _within_quota(pending: list[Pending]) -> list[Pending]:
@@ -154,7 +154,7 @@ def _by_session(pending: list[Pending]) -> dict[tuple[int, str], list[Pending]]:
         if item.row.session_id is not None:
             found[item.row.session_id, keys[item.row.session_id]].append(item)
         elif session := running.get(item.row.monitor_id):
-            item.row = replace(item.row, session_id=session[0])
+            item.row = item.row._replace(session_id=session[0])
             found[session].append(item)
         else:
             _refuse_not_started(item)
@@ -230,7 +230,9 @@ def find_first(
     """
     images = Image.objects.select_related("session")
     if idempotency_key:
-        first = images.filter(monitor_id=monitor_id, idempotency_key=idempotency_key).first()
+        # Without a monitor a key is the session's: another's pictures without one must not answer here.
+        owner = {"monitor_id": monitor_id} if monitor_id else {"session_id": session_id}
+        first = images.filter(idempotency_key=idempotency_key, **owner).first()
         if first and first.sha256 != sha256:
             raise IdempotencyMismatch(
                 "This idempotency key came with another picture before.", image=first.key
