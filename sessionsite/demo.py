@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 
 from monitoring.models import Monitor
-from monitoring.services import create_monitor, start_monitor
+from monitoring.services import AlreadyStarted, create_monitor, start_monitor
 from sessionsite.accounts.models import Organisation
 from sessionsite.accounts.services import create_token
 from sessionsite.common.files.places import write_file
@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 
 CAMERAS = {"demo-cam-1": "Demo camera 1", "demo-cam-2": "Demo camera 2"}
 INTERVAL_S = 2.0
-TOKEN_NAME = "demo cameras"
+SCOPES = ["read", "ingest", "annotate"]
+BY = "demo"
 STOP_WITHIN_S = 2.0
 PR_SET_PDEATHSIG = 1
 
@@ -38,26 +39,25 @@ def prepare_demo() -> list[str]:
 
     Monitors that were removed stay removed: the token file says that this is not the first call.
     """
-    if token_path().exists():
-        monitors = Monitor.objects.filter(is_demo=True, archived_at__isnull=True, slug__in=CAMERAS)
-        return list(monitors.order_by("slug").values_list("slug", flat=True))
-    organisation = Organisation.objects.get(slug="default")
-    for slug, name in CAMERAS.items():
-        if not Monitor.objects.filter(slug=slug).exists():
-            monitor = create_monitor(
-                organisation,
-                slug=slug,
-                name=name,
-                expected_interval_s=INTERVAL_S,
-                is_demo=True,
-                by="demo",
-            )
-            start_monitor(monitor, by="demo")
-    _, secret = create_token(
-        organisation, name=TOKEN_NAME, role="operator", scopes=["read", "ingest", "annotate"], by="demo"
-    )
-    write_file(token_path(), f"{secret}\n".encode())
-    return list(CAMERAS)
+    if not token_path().exists():
+        organisation = Organisation.objects.get(slug="default")
+        lines = [f"{slug} {_add_camera(organisation, slug, name)}\n" for slug, name in CAMERAS.items()]
+        write_file(token_path(), "".join(lines).encode())
+    monitors = Monitor.objects.filter(is_demo=True, archived_at__isnull=True, slug__in=CAMERAS)
+    return list(monitors.order_by("slug").values_list("slug", flat=True))
+
+
+def _add_camera(organisation: Organisation, slug: str, name: str) -> str:
+    """The token of a camera whose monitor is there and runs."""
+    monitor = Monitor.objects.filter(slug=slug, organisation=organisation, is_demo=True).first()
+    if monitor is None:
+        monitor = create_monitor(
+            organisation, slug=slug, name=name, expected_interval_s=INTERVAL_S, is_demo=True, by=BY
+        )
+    with suppress(AlreadyStarted):
+        start_monitor(monitor, by=BY)
+    _, secret = create_token(organisation, name=name, role="operator", scopes=SCOPES, by=BY)
+    return secret
 
 
 @contextmanager
@@ -69,7 +69,9 @@ def demo_cameras(url: str, slugs: list[str]) -> Iterator[None]:
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulate_cameras", "--url", url]
     command += ["--token-file", str(token_path()), "--monitors", ",".join(slugs)]
     command += ["--interval", f"{INTERVAL_S:g}"]
-    child = subprocess.Popen(command, preexec_fn=_end_with_parent, start_new_session=True)
+    child = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, preexec_fn=_end_with_parent, start_new_session=True
+    )
     threading.Thread(target=_report_end, args=[child], name="demo", daemon=True).start()
     try:
         yield
