@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from monitoring.rosepetal_client import NOT_STARTED, Away, BoxTag, Refused, Wire
 from monitoring.simulator.line import Line, Shot
-from monitoring.simulator.wire import NOT_STARTED, Away, BoxTag, Refused, Wire
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 

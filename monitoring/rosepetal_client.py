@@ -59,17 +59,26 @@ class Wire:
                 raise
 
     def add_image(
-        self, monitor: str, data: bytes, *, taken_at: datetime, name: str, dataset: str, tag: str
+        self,
+        monitor: str,
+        data: bytes,
+        *,
+        taken_at: datetime | None,
+        name: str,
+        dataset: str,
+        tag: str,
+        idempotency_key: str = "",
     ) -> str:
-        """Returns the id of the picture. Raises Away, Refused."""
-        image_data = {
-            "date": round(taken_at.timestamp() * 1000),
-            "name": name,
-            "dataset": dataset,
-            "tag": tag,
-        }
+        """Returns the id of the picture. Raises Away, Refused.
+
+        idempotency_key: our addition to the wire; a repeat under the same key is answered, not counted.
+        """
+        image_data: dict[str, object] = {"name": name, "dataset": dataset, "tag": tag}
+        if taken_at is not None:
+            image_data["date"] = round(taken_at.timestamp() * 1000)
         body = {"image": base64.b64encode(data).decode(), "image_data": image_data}
-        answer = self._call("POST", f"/monitor/{monitor}/image", json=body)
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        answer = self._call("POST", f"/monitor/{monitor}/image", json=body, headers=headers)
         image_id = answer.get("data", {}).get("id")
         if not image_id:
             raise Refused("an answer without the picture's id", 200)
@@ -87,9 +96,9 @@ class Wire:
         except httpx.HTTPError:
             return False
 
-    def _call(self, method: str, path: str, **options) -> dict:
+    def _call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **options) -> dict:
         try:
-            answer = self._http.request(method, path, headers=self._headers, **options)
+            answer = self._http.request(method, path, headers=self._headers | (headers or {}), **options)
         except httpx.HTTPError as exc:
             raise Away(type(exc).__name__) from exc
         if answer.status_code in _COME_AGAIN:
