@@ -245,8 +245,8 @@ def find_first(
     return first and Added(first.key, first.session.key, repeated=True)
 
 
-def _journal(session_id: int, key: str, items: list[Pending], revision: int, seq: int, *, late: bool) -> None:
-    """One entry for the batch, the label counts, the buckets of the rate; readers are woken after the commit."""
+def _journal(session_id: int, key: str, items: list[Pending], revision: int, seq: int, *, late: bool):
+    """One entry for the batch, label counts, buckets of the rate; readers are woken after the commit."""
     rows = [item.row for item in items]
     shown = [
         {"key": row.key, "name": row.name, "label": row.label, "taken_at": iso(row.taken_at)} for row in rows
