@@ -10,13 +10,14 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from sessions_app.api.filters import SessionFilters
+from sessions_app.models import Session
 from sessions_app.states import Kind, State
 from sessionsite.common.clock import iso
 
 MAX_CHARS = 100
 NAMES = ("q", "monitor", "kind", "state", "label", "started_after", "started_before")
 TITLES = {
-    "q": "Words",
+    "q": "Name",
     "monitor": "Monitor",
     "kind": "Kind",
     "state": "State",
@@ -48,7 +49,7 @@ class Field:
 
     @property
     def example(self) -> str:
-        return "beginning of a name" if self.name == "q" else ""
+        return "begins with" if self.name == "q" else ""
 
     @property
     def words(self) -> str:
@@ -70,7 +71,7 @@ class History:
     def __init__(self, asked: QueryDict, monitors: QuerySet) -> None:
         self.values = {name: asked.get(name, "").replace("\0", "").strip()[:MAX_CHARS] for name in NAMES}
         self.wrong = {name for name in DAYS if self.values[name] and _day(self.values[name]) is None}
-        self.wrong |= set(SessionFilters(self._asked()).form.errors)
+        self.wrong |= set(SessionFilters(self._asked(), Session.objects.none()).form.errors)
         self.fields = [self._field(name, monitors) for name in NAMES]
 
     def _asked(self) -> dict[str, str]:
@@ -89,7 +90,7 @@ class History:
         if name == "monitor":
             return list(monitors.order_by("name").values_list("slug", "name"))
         if name == "kind":
-            return list(Kind.choices)
+            return [(kind.value, kind.value) for kind in Kind]
         if name == "state":
             return [(state.value, STATE_WORDS.get(state, state.value)) for state in State]
         return None

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -30,6 +30,7 @@ from sessionsite.accounts.models import ApiToken, Organisation
 from sessionsite.accounts.services import FIRST_PASSWORD, caller_of_user
 from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, Caller
 from sessionsite.common.api.pagination import KeysetPagination, RowComparison
+from sessionsite.common.errors import DomainError
 
 BAR_PAGES = [("wall", "Wall"), ("events", "Events"), ("sessions", "Sessions")]
 THEMES = ["auto", "light", "dark", "red"]
@@ -214,7 +215,10 @@ def _paged(request: HttpRequest, rows: QuerySet, keyset: list[str]) -> tuple[lis
     """One page of `rows`, the address of the newer page and that of the older one."""
 
     pages = KeysetPagination()
-    found = pages.paginate_queryset(rows, Request(request), SimpleNamespace(keyset=keyset))
+    try:
+        found = pages.paginate_queryset(rows, Request(request), SimpleNamespace(keyset=keyset))
+    except DomainError as refusal:
+        raise BadRequest(refusal.message) from refusal
     return found, pages.previous, pages.next
 
 

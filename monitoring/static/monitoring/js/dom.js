@@ -35,9 +35,9 @@ export function setText(node, text) {
   if (node && node.textContent !== String(text)) node.textContent = text;
 }
 
-/** The JSON that the server put into the page with `json_script`, or null. */
+/** The JSON that the server put into the page with `json_script` as `<id>-data`, or null. */
 export function pageData(id) {
-  const node = document.getElementById(id);
+  const node = document.getElementById(`${id}-data`);
   return node ? JSON.parse(node.textContent) : null;
 }
 

@@ -22,9 +22,9 @@ const WORDS = {
   image_changed: ({ by }) => `picture changed${by ? ` by ${by}` : ""}`,
   image_deleted: ({ by }) => `picture deleted${by ? ` by ${by}` : ""}`,
   image_restored: ({ by }) => `picture restored${by ? ` by ${by}` : ""}`,
-  camera_late: () => "camera is late",
-  camera_lost: () => "camera is lost",
-  camera_back: () => "camera is back",
+  camera_late: () => "is late",
+  camera_lost: () => "is lost",
+  camera_back: () => "is back",
   marker: ({ name, text }) => `mark: ${text ?? name ?? ""}`,
   notes_changed: ({ by }) => `notes changed${by ? ` by ${by}` : ""}`,
   renamed: ({ name, to }) => `renamed to ${to ?? name ?? ""}`,
@@ -44,9 +44,12 @@ export function eventItem(event, names) {
   return element("li", { class: "event", "data-severity": event.severity, "data-id": idOf(event) },
     severityMark(event.severity),
     element("a", { href: `/sessions/${event.session}/#event-${event.seq}`, class: "event-words" },
-      about && element("b", {}, `${about} `), wordsOf(event)),
+      about ? [element("b", {}, about), ` ${wordsOf(event)}`] : alone(event)),
     timeElement(event.at));
 }
+
+/** Without the monitor's name in front, "is late" says who is. */
+const alone = (event) => (event.kind.startsWith("camera_") ? `camera ${wordsOf(event)}` : wordsOf(event));
 
 const idOf = (event) => `${event.session}/${event.seq}`;
 

@@ -54,8 +54,8 @@ function show(newer) {
 
 function showController() {
   const { request } = state.controller;
-  find("#controller").hidden = !request;
-  if (request) setText(find("#controller [data-words]"), request.command.replaceAll("_", " "));
+  for (const part of document.querySelectorAll(".controller")) part.hidden = !request;
+  if (request) setText(find("dd.controller"), `asked to ${request.command.replaceAll("_", " ")}, not taken yet`);
 }
 
 /** Follows the journal of the session that runs, or shows the last one. */
