@@ -70,12 +70,26 @@ def remove_device(device: Device, *, by: str) -> None:
 
 @transaction.atomic
 def give_token(
-    device: Device, *, by: str, role: str = "operator", scopes=("ingest", "control", "read")
-) -> str:
-    """The secret of a new token that speaks for `device`."""
-    token, secret = create_token(device.organisation, name=device.name, role=role, scopes=scopes, by=by)
+    device: Device,
+    *,
+    by: str,
+    role: str = "operator",
+    scopes=("ingest", "control", "read"),
+    expires_at: datetime | None = None,
+    within: frozenset[str] | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token that speaks for `device`, and its secret. Raises what create_token raises."""
+    token, secret = create_token(
+        device.organisation,
+        name=device.name,
+        role=role,
+        scopes=scopes,
+        expires_at=expires_at,
+        within=within,
+        by=by,
+    )
     Credential.objects.create(device=device, token=token)
-    return secret
+    return token, secret
 
 
 def device_of(caller: Caller) -> Device | None:

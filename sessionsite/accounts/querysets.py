@@ -3,7 +3,7 @@
 from django.db.models import Q
 from django.utils import timezone
 
-from sessionsite.common.access import VisibleQuerySet
+from sessionsite.common.access import Caller, VisibleQuerySet
 
 
 class OrganisationQuerySet(VisibleQuerySet):
@@ -11,6 +11,14 @@ class OrganisationQuerySet(VisibleQuerySet):
 
 
 class ApiTokenQuerySet(VisibleQuerySet):
+    def shown_to(self, caller: Caller):
+        """All tokens where the caller is an admin; elsewhere only the caller's own."""
+        if caller.everywhere:
+            return self.all()
+        own = Q(owner_id=caller.user_id) if caller.user_id else Q(pk=caller.token_id)
+        own &= Q(organisation__in=caller.organisation_ids("read"))
+        return self.filter(Q(organisation__in=caller.organisation_ids("admin")) | own)
+
     def usable(self):
         """Tokens that open a door now: not revoked, not expired, their owner active."""
         return self.filter(

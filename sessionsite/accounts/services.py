@@ -20,8 +20,8 @@ from sessionsite.accounts.callers import (
     digest_of,
 )
 from sessionsite.accounts.models import SLUG, ApiToken, AuditEntry, Membership, Organisation, Ticket, User
-from sessionsite.common.access import RIGHTS, ROLES, Caller
-from sessionsite.common.errors import Conflict, DomainError
+from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, ROLES, Caller
+from sessionsite.common.errors import Conflict, DomainError, NotAllowed
 from sessionsite.common.live import publish_on_commit
 
 __all__ = ["caller_again", "caller_of_token", "caller_of_user", "caller_of_user_id"]
@@ -38,15 +38,32 @@ class BadScope(DomainError):
     code = "bad_scope"
 
 
+class NotAMember(DomainError):
+    """A token of somebody outside the organisation would open nothing."""
+
+    code = "not_a_member"
+
+
+class MoreThanYouHave(NotAllowed):
+    """Nobody gives away rights that they do not hold."""
+
+    code = "more_than_you_have"
+
+
 def audit(
     organisation: Organisation | None, verb: str, obj, *, by: str, before=None, after=None
 ) -> AuditEntry:
     """One more row in the audit trail, in the caller's transaction. `obj` is named by its key or slug."""
     key = getattr(obj, "key", None) or getattr(obj, "slug", None) or str(obj.pk)
     return AuditEntry.objects.create(
-        organisation=organisation, actor=by, verb=verb, object_type=obj._meta.model_name, object_key=key,
-        before=before, after=after,
-    )  # fmt: skip
+        organisation=organisation,
+        actor=by,
+        verb=verb,
+        object_type=obj._meta.model_name,
+        object_key=key,
+        before=before,
+        after=after,
+    )
 
 
 def touch_organisation(organisation_id: int) -> None:
@@ -103,8 +120,13 @@ def create_token(
     scopes: Iterable[str] | None = None,
     expires_at: datetime | None = None,
     owner: User | None = None,
+    within: frozenset[str] | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token and its secret; the secret is in nobody's hands but the caller's. Raises BadRole, BadScope."""
+    """A new token and its secret; the secret is in nobody's hands but the caller's.
+
+    within: the rights of the one who gives it; None takes any. An owner limits the token to their own role.
+    Raises BadRole, BadScope, MoreThanYouHave, NotAMember.
+    """
     if role not in ROLES:
         raise BadRole(f"There is no role {role}; use one of {', '.join(ROLES)}.", role=role)
     scopes = sorted(set(scopes or ()), key=str)
@@ -112,11 +134,25 @@ def create_token(
         raise BadScope(f"There is no scope {unknown[0]}; use some of {', '.join(RIGHTS)}.", scopes=unknown)
     if expires_at is not None and expires_at <= timezone.now():
         raise DomainError("The token would have expired already.", expires_at=expires_at.isoformat())
+    if beyond := [scope for scope in scopes if scope not in ROLE_RIGHTS[role]]:
+        raise BadScope(f"The role {role} does not hold the scope {beyond[0]}.", scopes=beyond)
+    asked = frozenset(scopes) or ROLE_RIGHTS[role]
+    if within is not None and (more := sorted(asked - within)):
+        raise MoreThanYouHave(f"You cannot give a right that you lack: {', '.join(more)}.", rights=more)
+    if owner and not owner.is_superuser and not organisation.memberships.filter(user=owner).exists():
+        raise NotAMember(f"{owner} is no member of {organisation}.", owner=owner.get_username())
     secret = secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
-        organisation=organisation, name=name, role=role, scopes=scopes, digest=digest_of(secret), prefix=secret[:8],
-        owner=owner, created_by=by, expires_at=expires_at,
-    )  # fmt: skip
+        organisation=organisation,
+        name=name,
+        role=role,
+        scopes=scopes,
+        digest=digest_of(secret),
+        prefix=secret[:8],
+        owner=owner,
+        created_by=by,
+        expires_at=expires_at,
+    )
     audit(organisation, "created", token, by=by, after={"name": name, "role": role, "scopes": scopes})
     return token, secret
 
@@ -136,9 +172,11 @@ def issue_ticket(caller: Caller) -> tuple[str, datetime]:
     Ticket.objects.filter(expires_at__lt=timezone.now() - TICKET_LIFE).delete()
     secret, expires_at = secrets.token_urlsafe(32), timezone.now() + TICKET_LIFE
     Ticket.objects.create(
-        digest=digest_of(secret), expires_at=expires_at, token_id=caller.token_id,
+        digest=digest_of(secret),
+        expires_at=expires_at,
+        token_id=caller.token_id,
         user_id=None if caller.token_id else caller.user_id,
-    )  # fmt: skip
+    )
     return secret, expires_at
 
 
