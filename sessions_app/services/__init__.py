@@ -12,11 +12,14 @@ from sessions_app.services.lifecycle import (
     start_recording,
     stop_recording,
 )
+from sessions_app.services.membership import attach_device, detach_device
 
 __all__ = [
     "IllegalMove",
     "MonitorBusy",
     "append",
+    "attach_device",
+    "detach_device",
     "end_session",
     "interrupt",
     "mark",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from devices.models import Device
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.services import touch_organisation
-from sessionsite.common.errors import DomainError
+from sessionsite.common.errors import DomainError, Unprocessable
 from sessionsite.common.live import publish_on_commit
 
 # What the live wall's event list shows at once; other kinds appear there with the next of these.
@@ -34,10 +34,16 @@ ON_THE_WALL = frozenset(
     }
 )
 MARKER_LABEL_MAX = 200
+DEDUP_KEY_MAX = 80
+SEVERITY_WORDS = ("info", "warning", "error")
 
 
 class BadMarker(DomainError):
     code = "bad_marker"
+
+
+class DedupMismatch(Unprocessable):
+    code = "idempotency_mismatch"
 
 
 def append(
@@ -49,13 +55,17 @@ def append(
     at: datetime | None = None,
     device: Device | None = None,
     dedup_key: str | None = None,
+    is_change: bool = False,
     **changes,
 ) -> SessionEvent:
     """One more entry in the journal of `session`, numbered last_seq + 1; `session` is refreshed.
 
     changes: fields of the session that change with it (never `state`); they raise its revision.
+    is_change: something else that the session shows has changed; this raises the revision too.
     dedup_key: an entry that is there already under this key is returned and nothing changes.
     """
+    if changes or is_change:
+        changes["revision"] = F("revision") + 1
     try:
         with transaction.atomic():
             return _append(session, kind, detail or {}, by, at or timezone.now(), device, dedup_key, changes)
@@ -66,8 +76,6 @@ def append(
 
 
 def _append(session, kind, detail, by, at, device, dedup_key, changes) -> SessionEvent:
-    if changes:
-        changes["revision"] = F("revision") + 1
     Session.objects.filter(pk=session.pk).update(last_seq=F("last_seq") + 1, **changes)
     session.refresh_from_db()
     if by:
@@ -102,17 +110,26 @@ def mark(
     label: str,
     by: str,
     at: datetime | None = None,
+    severity: str = "info",
     detail: dict | None = None,
+    device: Device | None = None,
     dedup_key: str | None = None,
 ) -> SessionEvent:
-    """A person or device pointed at a moment. Raises BadMarker when it has no label."""
-    if not label.strip() or len(label) > MARKER_LABEL_MAX:
+    """A person or device pointed at a moment. detail: JSON of the caller's, kept as it is.
+
+    dedup_key: the same key again returns the first entry. Raises BadMarker without a label or for a severity
+    that does not exist, DedupMismatch when the key came with another label or detail.
+    """
+    label = label.strip()
+    if not label or len(label) > MARKER_LABEL_MAX:
         raise BadMarker(f"A marker needs a label of 1 to {MARKER_LABEL_MAX} characters.")
-    return append(
-        session,
-        "marker",
-        detail={**(detail or {}), "label": label.strip()},
-        by=by,
-        at=at,
-        dedup_key=dedup_key,
-    )
+    if severity not in SEVERITY_WORDS:
+        raise BadMarker(f"severity is one of {', '.join(SEVERITY_WORDS)}.", field="severity")
+    if dedup_key is not None and not 1 <= len(dedup_key) <= DEDUP_KEY_MAX:
+        raise BadMarker(f"An idempotency key has 1 to {DEDUP_KEY_MAX} characters.")
+    told = {"label": label, "severity": severity, **({"detail": detail} if detail else {})}
+    key = None if dedup_key is None else f"marker:{dedup_key}"
+    event = append(session, "marker", detail=told, by=by, at=at, device=device, dedup_key=key)
+    if any(event.detail.get(name) != told.get(name) for name in ("label", "severity", "detail")):
+        raise DedupMismatch("This idempotency key came with another marker before.", seq=event.seq)
+    return event
