@@ -158,3 +158,15 @@ def newest_events(organisation: Organisation, limit: int = FLEET_EVENTS) -> list
     """The newest notable journal entries of all sessions, newest first."""
     events = SessionEvent.objects.for_messages().notable().filter(organisation=organisation).order_by("-pk")
     return [event_json(event) for event in events[:limit]]
+
+
+def state_essence(state: dict) -> dict:
+    """What decides whether two monitor states say the same: an empty sparkline moves on without a change."""
+    flow = state["flow"]
+    return state if any(flow["recent"]) else {**state, "flow": {**flow, "until": None}}
+
+
+def fleet_essence(state: dict) -> dict:
+    """What decides whether two fleet states say the same: free bytes change with every line of a log."""
+    disk = {name: value for name, value in state["disk"].items() if name != "free_bytes"}
+    return {**state, "disk": disk, "monitors": [state_essence(monitor) for monitor in state["monitors"]]}
