@@ -153,7 +153,7 @@ else:
     }
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "sessionsite.common.sqlite",
             "NAME": DATA_DIR / "db.sqlite3",
             "CONN_MAX_AGE": None,
             "OPTIONS": {
@@ -235,12 +235,15 @@ REST_FRAMEWORK = {
         "sessionsite.accounts.authentication.TokenAuthentication",
         "sessionsite.accounts.authentication.CookieAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["sessionsite.common.api.IsCaller"],
-    "DEFAULT_PAGINATION_CLASS": "sessionsite.common.api.KeysetPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PERMISSION_CLASSES": ["sessionsite.common.api.permissions.IsCaller"],
+    "DEFAULT_PAGINATION_CLASS": "sessionsite.common.api.pagination.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": ["sessionsite.common.api.filters.StrictFilterBackend"],
+    "DEFAULT_PARSER_CLASSES": ["sessionsite.common.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "EXCEPTION_HANDLER": "sessionsite.common.api.exception_handler",
+    "DEFAULT_RENDERER_CLASSES": ["sessionsite.common.api.renderers.StrictJSONRenderer"],
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is answered 405
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` belongs to the views
+    "EXCEPTION_HANDLER": "sessionsite.common.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -248,9 +251,21 @@ SPECTACULAR_SETTINGS = {
     "VERSION": __version__,
     "DESCRIPTION": "Start, watch and close sessions; pictures, tags, datasets, tokens.",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "ENUM_NAME_OVERRIDES": {
+        "MonitorKind": "monitoring.api.serializers.KINDS",
+        "SessionKind": "sessions_app.states.Kind",
+        "SessionState": "sessions_app.states.State",
+        "Role": "sessionsite.common.access.ROLES",
+        "Right": "sessionsite.common.access.RIGHTS",
+    },
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "PREPROCESSING_HOOKS": ["sessionsite.common.api.schema.only_ours"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "sessionsite.common.api.schema.with_errors",
+    ],
 }
 
 # -- logging -------------------------------------------------------------------------------------------------
@@ -271,9 +286,12 @@ LOGGING = {
         # Django adds a handler of its own; ours is at the root.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"level": "ERROR"},  # a refusal is an answer, not an event
         "uvicorn": {"level": "WARNING"},
         "uvicorn.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
         "daphne": {"level": "WARNING"},
+        "daphne.access": {"level": "INFO" if ACCESS_LOG else "WARNING"},
+        "httpx": {"level": "WARNING"},
         "twisted": {"level": "WARNING"},
     },
 }

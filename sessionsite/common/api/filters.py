@@ -1,0 +1,77 @@
+"""Filters of lists: unknown and repeated parameters are refused, bad values too."""
+
+from __future__ import annotations
+
+from django import forms
+from django_filters import rest_framework as filters
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import ValidationError
+
+from sessionsite.common import clock
+from sessionsite.common.api.fields import refuse_repeats
+
+PAGE_PARAMS = {"cursor", "limit"}
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """Lists take the parameters of their view's FilterSet and of the pages, and no other."""
+
+    def filter_queryset(self, request, queryset, view):
+        refuse_repeats(request.query_params)
+        known = PAGE_PARAMS | set(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
+        if unknown := sorted(set(request.query_params) - known):
+            raise ValidationError({name: ["There is no such parameter."] for name in unknown})
+        return super().filter_queryset(request, queryset, view)
+
+
+class MomentFormField(forms.Field):
+    def to_python(self, value):
+        if value in self.empty_values:
+            return None
+        try:
+            return clock.parse_iso(value)
+        except clock.BadTime as error:
+            raise forms.ValidationError(error.message) from error
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class MomentFilter(filters.Filter):
+    """An ISO-8601 time with an offset."""
+
+    field_class = MomentFormField
+
+
+@extend_schema_field({"type": "string", "enum": ["true", "false"]})
+class YesNoFilter(filters.TypedChoiceFilter):
+    """`true` or `false`."""
+
+    def __init__(self, **kwargs):
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda text: text == "true", **kwargs)
+
+
+class WordsFormField(forms.CharField):
+    """Comma-separated words, each one of `words`."""
+
+    def __init__(self, *, words, **kwargs):
+        self.words = words
+        super().__init__(**kwargs)
+
+    def to_python(self, value):
+        words = [word.strip() for word in super().to_python(value).split(",") if word.strip()]
+        if wrong := [word for word in words if word not in self.words]:
+            raise forms.ValidationError(f"{wrong[0]} is none of {', '.join(self.words)}.")
+        return words
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class WordsFilter(filters.Filter):
+    """Any of several comma-separated words: `?state=active,error`."""
+
+    field_class = WordsFormField
+
+    def __init__(self, *, choices, **kwargs):
+        words = [str(word) for word in choices]
+        super().__init__(words=words, **{"lookup_expr": "in", "label": f"Any of {', '.join(words)}"} | kwargs)

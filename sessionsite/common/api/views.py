@@ -1,0 +1,104 @@
+"""What every REST view shares: the caller, the right, what they may see, and bodies that say their length."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from rest_framework import viewsets
+from rest_framework.response import Response
+
+from sessionsite.common.access import Caller
+from sessionsite.common.api.errors import LengthRequired
+from sessionsite.common.api.parsers import BadText
+from sessionsite.common.api.permissions import lacks, right_of
+from sessionsite.common.errors import TooLarge
+
+
+class BaseView:
+    """Mixed into an APIView. `required_rights` names the right of each action (or method)."""
+
+    required_rights: dict[str, str] = {}
+
+    def initial(self, request, *args, **kwargs):
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if length.isdigit() and int(length) > settings.MAX_BODY_BYTES:
+            limit = settings.MAX_BODY_BYTES
+            raise TooLarge(f"The body is over {limit} bytes.", limit_bytes=limit)
+        super().initial(request, *args, **kwargs)
+        if not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            raise LengthRequired("Send the body with a Content-Length, not in chunks.")
+        if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.META.get("QUERY_STRING", ""):
+            raise BadText("Text must not hold NUL characters.")
+
+    @property
+    def caller(self) -> Caller:
+        return self.request.auth
+
+    @property
+    def by(self) -> str:
+        """The name that journals and the audit trail keep."""
+        return self.caller.name
+
+    def demand(self, right: str, organisation_id: int) -> None:
+        """Raises NotAllowed unless the caller holds `right` there."""
+        if not self.caller.may(right, organisation_id):
+            raise lacks(right)
+
+    def organisation_id_of(self, obj) -> int:
+        return obj.organisation_id
+
+    def checked(self, serializer_class, **kwargs) -> dict:
+        """The request's body through `serializer_class`. Raises ValidationError."""
+        context = {"request": self.request, "view": self}
+        serializer = serializer_class(data=self.request.data, context=context, **kwargs)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+
+class BaseViewSet(BaseView, viewsets.GenericViewSet):
+    """Rows that the caller may see. `keyset`: the total order of its lists. `render`: JSON of a row."""
+
+    keyset: tuple[str, ...] = ("-id",)
+    filterset_class = None
+
+    def get_queryset(self):
+        """What the caller may read, and for a single object also what they hold the action's right to."""
+        queryset = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return queryset.none()
+        right = right_of(self, self.request)
+        visible = queryset.visible_to(self.caller, right)
+        if self.kwargs and right != "read":
+            visible |= queryset.visible_to(self.caller, "read")
+        return visible
+
+    def get_object(self):
+        """The row that the address names. Raises Http404, also for a foreign one, and NotAllowed.
+
+        Unlike the framework's, it is not filtered: the query of a detail address belongs to its action.
+        """
+        obj = get_object_or_404(self.get_queryset(), **{self.lookup_field: self.kwargs[self.lookup_field]})
+        self.check_object_permissions(self.request, obj)
+        return obj
+
+    def render(self, obj) -> dict:
+        return self.get_serializer(obj).data
+
+    def listed(self, queryset) -> Response:
+        """One page of `queryset`, filtered as the query says."""
+        rows = self.paginate_queryset(self.filter_queryset(queryset))
+        return self.get_paginated_response([self.render(row) for row in rows])
+
+
+class Listed:
+    """Mixed into a viewset: GET of the collection."""
+
+    def list(self, request, *args, **kwargs):
+        return self.listed(self.get_queryset())
+
+
+class Retrieved:
+    """Mixed into a viewset: GET of one."""
+
+    def retrieve(self, request, *args, **kwargs):
+        return Response(self.render(self.get_object()))
