@@ -1,0 +1,1 @@
+"""REST of monitors, pictures, boxes and datasets: parse, authorise, call one verb, render."""

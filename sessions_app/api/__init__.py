@@ -1,0 +1,1 @@
+"""REST of sessions and their journals."""

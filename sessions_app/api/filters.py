@@ -1,0 +1,73 @@
+"""Filters of the session list and of the event list."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef, Q
+from django_filters import rest_framework as filters
+
+from sessions_app.messages import SEVERITIES
+from sessions_app.models import LabelCount, Session
+from sessions_app.services.journal import SEVERITY_WORDS
+from sessions_app.states import Kind, State
+from sessionsite.accounts.api.organisations import OrganisationFilters
+from sessionsite.common.api.filters import MomentFilter, WordsFilter
+
+
+def of_slug(model, name: str, value: str):
+    """The pk of the row that `value` names, as a scalar subquery: an equality that an index can serve."""
+    return model.objects.filter(**{name: value}).values("pk")[:1]
+
+
+class SessionFilters(OrganisationFilters):
+    """What the history is searched by."""
+
+    monitor = filters.CharFilter(method="of_monitor", max_length=64)
+    kind = WordsFilter(choices=Kind.values)
+    state = WordsFilter(choices=State.values)
+    device = filters.CharFilter(field_name="devices__key", max_length=40)
+    label = filters.CharFilter(
+        method="with_label", max_length=100, help_text="Some picture or box of it has this label."
+    )
+    started_after = MomentFilter(field_name="started_at", lookup_expr="gte")
+    started_before = MomentFilter(field_name="started_at", lookup_expr="lt")
+    q = filters.CharFilter(
+        method="search", max_length=100, help_text="A key, or the beginning of a name or of who started it."
+    )
+
+    def of_monitor(self, queryset, name, value):
+        monitors = Session._meta.get_field("monitor").related_model
+        return queryset.filter(monitor_id=of_slug(monitors, "slug", value))
+
+    def with_label(self, queryset, name, value):
+        counts = LabelCount.objects.filter(session=OuterRef("pk"), label=value, count__gt=0)
+        return queryset.filter(Exists(counts))
+
+    def search(self, queryset, name, value):
+        return queryset.filter(
+            Q(key=value) | Q(name__istartswith=value) | Q(started_by__istartswith=value)
+            | Q(monitor__slug__startswith=value) | Q(monitor__name__istartswith=value)
+        )  # fmt: skip
+
+
+class EventFilters(OrganisationFilters):
+    """What the event list is searched by."""
+
+    session = filters.CharFilter(method="of_session", max_length=40)
+    monitor = filters.CharFilter(field_name="session__monitor__slug", max_length=64)
+    kind = filters.CharFilter(max_length=40)
+    severity = WordsFilter(choices=SEVERITY_WORDS, method="of_severity")
+    after = MomentFilter(field_name="at", lookup_expr="gte", help_text="From this time on.")
+    before = MomentFilter(field_name="at", lookup_expr="lt")
+
+    def of_session(self, queryset, name, value):
+        return queryset.filter(session_id=of_slug(Session, "key", value))
+
+    def of_severity(self, queryset, name, words):
+        if not words:
+            return queryset
+        wanted = Q()
+        for word in words:
+            kinds = [kind for kind, severity in SEVERITIES.items() if severity == word]
+            by_kind = ~Q(kind__in=SEVERITIES) if word == "info" else Q(kind__in=kinds)
+            wanted |= Q(detail__severity=word) | (by_kind & Q(detail__severity__isnull=True))
+        return queryset.filter(wanted)

@@ -1,0 +1,51 @@
+"""Shapes of sessions and journal entries; the answers themselves come from messages.py."""
+
+from rest_framework import serializers
+
+from sessions_app.messages import EventMessage, SessionMessage
+from sessions_app.services.journal import MARKER_LABEL_MAX, SEVERITY_WORDS
+from sessions_app.states import Kind, State
+from sessionsite.common.api.fields import MomentField, QuerySerializer, StrictSerializer, TextField
+from sessionsite.common.api.pagination import MAX_LIMIT
+from sessionsite.common.api.shapes import shape_of
+
+SessionSerializer = shape_of(
+    SessionMessage,
+    name="Session",
+    kind=serializers.ChoiceField(choices=Kind.choices),
+    state=serializers.ChoiceField(choices=State.choices),
+    labels=serializers.DictField(child=serializers.IntegerField(), help_text="Pictures per label."),
+    tag_counts=serializers.DictField(child=serializers.IntegerField(), help_text="Boxes per label."),
+)
+EventSerializer = shape_of(
+    EventMessage, name="Event", severity=serializers.ChoiceField(choices=SEVERITY_WORDS)
+)
+
+
+class EventPageSerializer(serializers.Serializer):
+    """Journal entries in the order of their numbers."""
+
+    next = serializers.CharField(allow_null=True, help_text="Where the entries after these are.")
+    previous = serializers.CharField(allow_null=True, help_text="Always null: the journal is read forward.")
+    results = EventSerializer(many=True)
+
+
+class SessionChangeSerializer(StrictSerializer):
+    name = TextField(max_length=200, allow_blank=True, required=False)
+    notes = TextField(max_length=20_000, allow_blank=True, required=False, trim_whitespace=False)
+
+
+class MarkerSerializer(StrictSerializer):
+    label = TextField(max_length=MARKER_LABEL_MAX)
+    at = MomentField(required=False, help_text="Now, unless given.")
+    severity = serializers.ChoiceField(choices=SEVERITY_WORDS, default="info")
+    detail = serializers.DictField(required=False, help_text="Whatever else belongs to it.")
+
+
+class ReasonSerializer(StrictSerializer):
+    reason = TextField(max_length=64, allow_blank=True, default="")
+
+
+class JournalQuery(QuerySerializer):
+    after = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0, help_text="Exclusive.")
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=50)

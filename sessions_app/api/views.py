@@ -1,0 +1,132 @@
+"""Sessions and their journals: parse, authorise, call one verb, render."""
+
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from devices.api.views import AttachedDevices
+from devices.services import device_of
+from sessions_app import services
+from sessions_app.api.filters import EventFilters, SessionFilters
+from sessions_app.api.serializers import (
+    EventPageSerializer,
+    EventSerializer,
+    JournalQuery,
+    MarkerSerializer,
+    SessionChangeSerializer,
+    SessionSerializer,
+)
+from sessions_app.messages import event_json, session_json
+from sessions_app.models import Session, SessionEvent
+from sessionsite.accounts.api.organisations import only_organisation
+from sessionsite.common.api.views import BaseViewSet, Listed, Retrieved
+
+SESSION_KEY = "se_[0-9a-z]{26}"
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The same key again returns the first answer and changes nothing.",
+)
+
+
+@extend_schema(tags=["sessions"])
+@extend_schema_view(
+    list=extend_schema(summary="Sessions, newest first"),
+    retrieve=extend_schema(summary="One session: the same object as on its live topic"),
+)
+class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
+    queryset = Session.objects.for_messages()
+    serializer_class = SessionSerializer
+    filterset_class = SessionFilters
+    lookup_field, lookup_value_regex = "key", SESSION_KEY
+    keyset = ("-started_at", "-id")
+    required_rights = {
+        "partial_update": "control",
+        "start_recording": "control",
+        "stop_recording": "control",
+        "add_marker": "control",
+        "add_device": "control",
+        "remove_device": "control",
+    }
+
+    def render(self, obj) -> dict:
+        return session_json(obj)
+
+    def list(self, request):
+        return self.listed(only_organisation(self.get_queryset(), self.caller))
+
+    def _answer(self, session: Session) -> Response:
+        return Response(session_json(Session.objects.for_messages().get(pk=session.pk)))
+
+    @extend_schema(
+        summary="Change name or notes", request=SessionChangeSerializer, responses=SessionSerializer
+    )
+    def partial_update(self, request, key):
+        session = self.get_object()
+        services.set_name_notes(session, by=self.by, **self.checked(SessionChangeSerializer))
+        return self._answer(session)
+
+    @extend_schema(summary="Keep what arrives as a recording", request=None, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def start_recording(self, request, key):
+        return self._answer(services.start_recording(self.get_object(), by=self.by))
+
+    @extend_schema(summary="Back to watching", request=None, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def stop_recording(self, request, key):
+        return self._answer(services.stop_recording(self.get_object(), by=self.by))
+
+    @extend_schema(
+        summary="The journal from a number on", parameters=[JournalQuery], responses=EventPageSerializer
+    )
+    @action(detail=True, serializer_class=EventSerializer, filterset_class=None, pagination_class=None)
+    def events(self, request, key):
+        asked = JournalQuery.of(request)
+        after, limit = asked["after"], asked["limit"]
+        entries = SessionEvent.objects.for_messages().filter(session=self.get_object(), seq__gt=after)
+        rows = list(entries.order_by("seq")[: limit + 1])
+        page = rows[:limit]
+        following = f"{request.path}?after={page[-1].seq}&limit={limit}" if len(rows) > limit else None
+        events = [event_json(event) for event in page]
+        return Response({"next": following, "previous": None, "results": events})
+
+    @extend_schema(
+        summary="Put a marker into the journal",
+        request=MarkerSerializer,
+        responses={201: EventSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @events.mapping.post
+    def add_marker(self, request, key):
+        session = self.get_object()
+        told = self.checked(MarkerSerializer)
+        dedup_key = request.headers.get("Idempotency-Key")
+        event = services.mark(session, by=self.by, device=device_of(self.caller), dedup_key=dedup_key, **told)
+        return Response(event_json(event), status=status.HTTP_201_CREATED)
+
+    def attach_device(self, session, device) -> None:
+        services.attach_device(session, device, by=self.by)
+
+    def detach_device(self, session, device) -> None:
+        services.detach_device(session, device, by=self.by)
+
+
+@extend_schema(tags=["sessions"])
+@extend_schema_view(
+    list=extend_schema(summary="What happened, newest first, without the arrival of pictures")
+)
+class EventViewSet(Listed, BaseViewSet):
+    queryset = SessionEvent.objects.for_messages().notable()
+    serializer_class = EventSerializer
+    filterset_class = EventFilters
+
+    def render(self, obj) -> dict:
+        return event_json(obj)
+
+    def list(self, request):
+        return self.listed(only_organisation(self.get_queryset(), self.caller))

@@ -1,0 +1,1 @@
+"""REST of organisations, members, tokens, tickets and the audit trail."""
