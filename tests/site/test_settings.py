@@ -20,7 +20,7 @@ def with_environment(monkeypatch, tmp_path):
 def test_nothing_in_the_environment_means_sqlite_and_memory(with_environment, tmp_path):
     found = with_environment()
     database = found["DATABASES"]["default"]
-    assert database["ENGINE"] == "django.db.backends.sqlite3"
+    assert database["ENGINE"] == "sessionsite.common.sqlite"
     assert database["NAME"] == tmp_path / "data" / "db.sqlite3"
     assert found["CHANNEL_LAYERS"]["default"]["BACKEND"] == "channels.layers.InMemoryChannelLayer"
     assert found["DEBUG"] is False
