@@ -79,7 +79,7 @@ class AccountsIdentify(Identify):
 
     async def by_scope(self, scope, *, any_origin: bool = False) -> Identified | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if secret := secret_in(headers.get(b"authorization", "")):
+        if (secret := secret_in(headers.get(b"authorization", ""))) is not None:
             found = await read_in_thread(_of_token, secret)
             if found is None:
                 raise NotAuthenticated("This token is unknown, expired or revoked.")
@@ -101,7 +101,7 @@ def cookie_in(header: str, name: str) -> str | None:
         morsel = SimpleCookie(header).get(name)
     except CookieError:
         return None
-    return morsel.value if morsel else None
+    return morsel.value if morsel and morsel.value.isprintable() else None  # quoted values may hold anything
 
 
 def is_own_origin(origin: str | None, host: str) -> bool:
@@ -111,5 +111,8 @@ def is_own_origin(origin: str | None, host: str) -> bool:
     domain, _ = split_domain_port(host)
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
         return False
-    parts = urlsplit(origin)
-    return parts.netloc.lower() == host.lower() or origin in settings.CSRF_TRUSTED_ORIGINS
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return netloc.lower() == host.lower() or origin in settings.CSRF_TRUSTED_ORIGINS

@@ -6,6 +6,7 @@ repaired by the next one or by the hub's check of revisions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -66,6 +67,7 @@ class _Registry:
 
 
 _registry = _Registry()
+_NAME = re.compile(r"[A-Za-z0-9._-]+")  # slugs and keys; anything else names nothing
 
 
 def register_topic(topic: Topic) -> None:
@@ -76,7 +78,7 @@ def find_topic(full_name: str) -> tuple[Topic, str]:
     """The topic's family and its name in it. Raises UnknownTopic."""
     prefix, _, name = full_name.partition(":")
     topic = _registry.topics.get(prefix)
-    if topic is None or not name or len(full_name) > 120:
+    if topic is None or len(full_name) > 120 or not _NAME.fullmatch(name):
         raise UnknownTopic(f"There is no topic {full_name[:120]!r}.", topic=full_name[:120])
     return topic, name
 

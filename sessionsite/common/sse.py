@@ -16,7 +16,7 @@ from sessionsite.common.dialects import refusal
 from sessionsite.common.errors import DomainError, NotAuthenticated
 from sessionsite.common.hub import Reader, get_hub
 from sessionsite.common.hub.frames import Frame
-from sessionsite.common.hub.reader import Credential
+from sessionsite.common.hub.reader import CLOSE_LOST, Credential
 from sessionsite.common.hub.wires import wire_of
 from sessionsite.common.live import find_topic
 from sessionsite.common.threads import read_in_thread
@@ -69,9 +69,7 @@ class EventStream:
                 await self._send({"type": "http.response.body", "body": b""})
                 return
             if after is None and last is not None:
-                after = max(
-                    last - 1, 0
-                )  # the last event again, so that the client has a seq to come back with
+                after = max(last - 1, 0)  # the last event again: the client has a seq to come back with
             reader = self._admit(caller, credential)
         except DomainError as error:
             await refusal(self._scope["path"], error).send(self._send)
@@ -155,6 +153,7 @@ class EventStream:
         self._ended.set()
 
     def _on_close(self, code: int) -> None:
+        self._is_gone = self._is_gone or code == CLOSE_LOST
         self._ended.set()
 
     async def _send_frame(self, frame: Frame) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
@@ -23,7 +23,7 @@ from sessionsite.common.hub.relay import Relay
 from sessionsite.common.live import NoEvents, UnknownTopic, find_topic
 from sessionsite.common.threads import read_in_thread
 
-__all__ = ["Hub", "Reader", "get_hub", "shutdown", "stats"]
+__all__ = ["Hub", "Reader", "TooManyReaders", "get_hub", "shutdown", "stats"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,17 @@ HEARTBEAT_S = 15.0
 CREDENTIALS_S = 2.0  # revoked means closed within 5 s
 SLOW_LIMIT_S = 60.0
 TOPICS_PER_READER = 200
+READERS_PER_CREDENTIAL = 1000  # open sockets and streams of one login or token, in this process
 
 CLOSE_DEAD_CREDENTIAL, CLOSE_NOTHING_LEFT, CLOSE_TOO_SLOW, CLOSE_GOING_AWAY = 4401, 4403, 4408, 4012
 
 
 class TooManyTopics(DomainError):
     code = "too_many_topics"
+
+
+class TooManyReaders(DomainError):
+    code, status = "too_many_readers", 429
 
 
 class Hub:
@@ -50,6 +55,7 @@ class Hub:
         self.relay = Relay(self._on_wake)
         self._ticking: asyncio.Task | None = None
         self._credentials_at = 0.0
+        self._readers_of: Counter[Credential] = Counter()  # never a zero
         live.add_listener(self.on_commit)
 
     def time(self) -> float:
@@ -63,6 +69,7 @@ class Hub:
             self._loop.call_soon_threadsafe(self._on_own_commit, topic, revision, seq, urgent)
         except RuntimeError:  # the loop has ended
             live.remove_listener(self.on_commit)
+            _hubs.pop(self._loop, None)
 
     def _on_own_commit(self, topic: str, revision: int | None, seq: int | None, urgent: bool) -> None:
         self.relay.tell(topic, revision, seq, urgent)
@@ -76,15 +83,29 @@ class Hub:
     # --- readers ----------------------------------------------------------------------------------------
 
     def admit(self, reader: Reader) -> None:
+        """`reader` may subscribe. Raises TooManyReaders."""
+        if self._readers_of[reader.credential] >= READERS_PER_CREDENTIAL:
+            raise TooManyReaders(
+                f"One login or token has at most {READERS_PER_CREDENTIAL} open connections here.",
+                limit=READERS_PER_CREDENTIAL,
+            )
+        self._count(reader.credential, 1)
         self.readers.add(reader)
         if self._ticking is None:
             self._ticking = self._loop.create_task(self._tick_for_ever(), name="hub")
 
     def forget(self, reader: Reader) -> None:
-        self.readers.discard(reader)
+        if reader in self.readers:
+            self.readers.discard(reader)
+            self._count(reader.credential, -1)
         if not self.readers and self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
+
+    def _count(self, credential: Credential, by: int) -> None:
+        self._readers_of[credential] += by
+        if not self._readers_of[credential]:
+            del self._readers_of[credential]
 
     async def subscribe(self, reader: Reader, topic: str, *, after: int | None = None) -> None:
         """`reader` gets the snapshot of `topic`, then every change.
@@ -92,21 +113,37 @@ class Hub:
         Raises UnknownTopic, NoEvents, TooManyTopics.
 
         after: also the events with a greater seq. A second subscription to a topic starts it anew.
+        A reader that is closed meanwhile is left as it is.
         """
         family, name = find_topic(topic)
         if after is not None and not family.has_events:
             raise NoEvents(f"{topic} has states, not events: leave `after` out.", topic=topic)
-        if not await read_in_thread(family.authorise, reader.caller, name):
+        if not await self._is_allowed(reader, family, name):
             raise UnknownTopic(f"There is no topic {topic!r}.", topic=topic)
+        if reader.close_code is not None:
+            return
         reader.leave(topic)
         if len(reader.feeds) >= TOPICS_PER_READER:
             raise TooManyTopics(f"One connection follows at most {TOPICS_PER_READER} topics.", topic=topic)
         feed = self.feeds.get(topic) or self._open(topic, family, name)
         subscription = feed.subscriptions[reader] = Subscription(reader)
         reader.feeds[topic] = feed
-        if await feed.join(subscription, after) is None:
+        try:
+            snapshot = await feed.join(subscription, after)
+        except BaseException:
+            reader.leave(topic)
+            raise
+        if snapshot is None:
             reader.leave(topic)
             raise UnknownTopic(f"There is no topic {topic!r}.", topic=topic)
+
+    async def _is_allowed(self, reader: Reader, family: live.Topic, name: str) -> bool:
+        """Asked again when the reader's rights changed during the question."""
+        while True:
+            caller = reader.caller
+            is_allowed = await read_in_thread(family.authorise, caller, name)
+            if reader.caller == caller:
+                return is_allowed
 
     def _open(self, topic: str, family: live.Topic, name: str) -> Feed:
         feed = self.feeds[topic] = Feed(topic, family, name)
@@ -161,6 +198,13 @@ class Hub:
                 elif caller != reader.caller:
                     await self._narrow(reader, caller)
 
+    async def change_caller(self, reader: Reader, caller: Caller, credential: Credential) -> None:
+        """`reader` is somebody else from now on, and keeps the topics that this one may follow."""
+        self._count(reader.credential, -1)
+        self._count(credential, 1)
+        reader.credential = credential
+        await self._narrow(reader, caller)
+
     async def _narrow(self, reader: Reader, caller: Caller) -> None:
         reader.caller = caller
         for topic, feed in list(reader.feeds.items()):
@@ -175,7 +219,8 @@ class Hub:
         for reader in self.readers:
             if now - reader.heartbeat_at >= HEARTBEAT_S:
                 reader.heartbeat_at = now
-                reader.put(heartbeat_frame({name: feed.numbers for name, feed in reader.feeds.items()}))
+                joined = {name: feed.numbers for name, feed in reader.feeds.items() if feed.revision >= 0}
+                reader.put(heartbeat_frame(joined))
 
     def close_slow(self) -> None:
         """A reader that has taken nothing for a minute is closed; until then its frames fold."""

@@ -79,11 +79,14 @@ class Feed:
         return (revision or 0) > self.revision or (seq is not None and seq > (self.seq or 0))
 
     def wake(self, *, urgent: bool = False) -> None:
-        """Pull soon: at once when urgent, otherwise within the frame rate. The last change always arrives."""
+        """Pull soon: at once when urgent, otherwise within the frame rate. The last change always arrives.
+
+        Before the first reader has its snapshot the change is noted only: `join` goes on from it.
+        """
         self._is_dirty = True
         if urgent:
             self._urgent.set()
-        if self._pulling is None:
+        if self._pulling is None and self.revision >= 0:
             self._pulling = self._loop.create_task(self._pull_while_dirty(), name=f"feed {self.name}")
 
     async def _pull_while_dirty(self) -> None:
@@ -147,21 +150,24 @@ class Feed:
         The subscription stands in `subscriptions` before anything is read, so no change falls between.
         """
         snapshot = await read_in_thread(self.topic.snapshot, self.short_name)
-        if snapshot is None:
-            return None
+        if snapshot is None or not self._has(subscription):
+            return snapshot
         reader = subscription.reader
         reader.put(snapshot_frame(self.name, snapshot))
         subscription.revision = snapshot.revision
         if snapshot.seq is not None:
             start = snapshot.seq if after is None else min(after, snapshot.seq)
             await self._replay(reader, subscription, start, snapshot.seq)
-        subscription.is_ready = True
         if self.revision < 0:  # the first reader: what it has seen is what the feed has given
             self.revision, self.seq, self.newest = snapshot.revision, subscription.seq, snapshot
         await self._catch_up(subscription)
         if snapshot.is_finished:
             reader.on_topic_end()
         return snapshot
+
+    def _has(self, subscription: Subscription) -> bool:
+        """False once its reader has left, which may happen while something is read for it."""
+        return self.subscriptions.get(subscription.reader) is subscription
 
     async def _replay(self, reader: Reader, subscription: Subscription, after: int, upto: int) -> None:
         """Events (after, upto] for one reader; of more than 1,000 the older ones become a gap."""
@@ -173,27 +179,36 @@ class Feed:
         subscription.seq = after
         while subscription.seq < upto:
             found = await read_in_thread(self.topic.events, self.short_name, subscription.seq, READ_EVENTS)
-            if not found:
+            if not found or not self._has(subscription):
                 return
             for seq, event in found:
                 subscription.seq = seq
                 reader.put(event_frame(self.name, seq, event))
 
     async def _catch_up(self, subscription: Subscription) -> None:
-        """What the other readers were given while this one was joining."""
-        if subscription.seq is not None and (self.seq or 0) > subscription.seq:
-            await self._replay(subscription.reader, subscription, subscription.seq, self.seq or 0)
+        """What the other readers were given while this one was joining; then it gets what they get."""
+        while self._has(subscription) and subscription.seq is not None and (self.seq or 0) > subscription.seq:
+            before = subscription.seq
+            await self._replay(subscription.reader, subscription, before, self.seq or 0)
+            if subscription.seq == before:
+                break
+        subscription.is_ready = True  # nothing is awaited between the last look and this
         if self.newest and self.revision > subscription.revision:
             subscription.offer_state(self.revision, state_frame(self.name, self.newest))
-        elif self.revision < subscription.revision or (self.seq or 0) < (subscription.seq or 0):
-            self.wake()  # this reader is ahead of the feed: the others get it too
+        if (
+            self._is_dirty
+            or self.revision < subscription.revision
+            or (self.seq or 0) < (subscription.seq or 0)
+        ):
+            self.wake()  # a change was noted, or this reader is ahead of the feed and the others get it too
 
     def _end(self) -> None:
         """The topic does not exist any more: its readers are told and leave it."""
         frame = error_frame(Gone(f"{self.name} is gone.", topic=self.name), self.name)
         for reader in list(self.subscriptions):
-            reader.put(frame)
             reader.leave(self.name)
+            reader.put(frame)
+            reader.on_topic_end()
 
     def close(self) -> None:
         if self._pulling is not None:

@@ -13,11 +13,21 @@ from sessionsite.common.live import Snapshot
 
 
 class Frame:
-    """One encoded frame. `key` says what it replaces in an outbox; seq is set on events only."""
+    """One encoded frame.
 
-    def __init__(self, content: dict[str, Any], *, topic: str = "", seq: int | None = None) -> None:
+    seq is set on events only; span, on events and gaps: the seqs it stands for, (after, upto].
+    """
+
+    def __init__(
+        self,
+        content: dict[str, Any],
+        *,
+        topic: str = "",
+        seq: int | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
         self.type: str = content["type"]
-        self.topic, self.seq = topic, seq
+        self.topic, self.seq, self.span = topic, seq, span
         self.body: bytes = orjson.dumps(content)
 
     @property
@@ -74,13 +84,14 @@ def state_frame(topic: str, snapshot: Snapshot) -> Frame:
 
 
 def event_frame(topic: str, seq: int, event: dict) -> Frame:
-    return Frame({"type": "event", "topic": topic, "seq": seq, "event": event}, topic=topic, seq=seq)
+    content = {"type": "event", "topic": topic, "seq": seq, "event": event}
+    return Frame(content, topic=topic, seq=seq, span=(seq - 1, seq))
 
 
 def gap_frame(topic: str, *, after: int, upto: int, address: str | None) -> Frame:
     """`after` exclusive, `upto` inclusive; `address` is where REST gives what was missed."""
     content = {"type": "gap", "topic": topic, "after": after, "upto": upto, "missed": upto - after}
-    return Frame(content | ({"events": address} if address else {}), topic=topic)
+    return Frame(content | ({"events": address} if address else {}), topic=topic, span=(after, upto))
 
 
 def heartbeat_frame(topics: dict[str, tuple[int, int | None]]) -> Frame:

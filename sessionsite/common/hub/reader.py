@@ -63,6 +63,8 @@ class Reader:
         self._is_open = False
         self._pumping: asyncio.Task | None = None
         self._acked = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
 
     def open(self) -> None:
         """The connection is ready for frames."""
@@ -77,6 +79,8 @@ class Reader:
             self.sent_frames += 1
             return
         self.outbox.put(frame)
+        if self.outbox.is_full:
+            self._has_room.clear()
         if self._is_open and self._pumping is None:
             self._start_pump()
 
@@ -112,6 +116,8 @@ class Reader:
                     self.sent_frames += 1
                     await self._send(frame)
                 self.stuck_since = None
+                if not self.outbox.is_full:
+                    self._has_room.set()
         except asyncio.CancelledError:
             raise
         except Exception as error:  # each server has its own word for a connection that is gone
@@ -130,23 +136,34 @@ class Reader:
             self._acked.clear()
             await self._acked.wait()
 
+    async def room(self) -> None:
+        """Returns when the outbox is not full, or the reader is closed: until then obey no more commands."""
+        await self._has_room.wait()
+
     def leave(self, topic: str) -> None:
-        """No more frames of `topic`; what waits is still sent."""
+        """No more frames of `topic`; those that wait are dropped, but for errors."""
         if (feed := self.feeds.pop(topic, None)) is not None:
             self._hub.drop(feed, self)
+            self.outbox.forget(topic)
 
     def close(self, code: int) -> None:
-        """The reader gets nothing more and its connection ends with `code`."""
+        """The reader gets nothing more but the errors that wait, and its connection ends with `code`."""
         if self.close_code is not None:
             return
         self.close_code = code
+        self.outbox.keep_errors()
         for topic in list(self.feeds):
             self.leave(topic)
-        self.outbox.clear()
         if self._pumping is not None:
             self._pumping.cancel()
+        self._has_room.set()
         self._hub.forget(self)
         self._on_close(code)
+
+    async def say_why(self) -> None:
+        """Send the errors that were left waiting by `close`; the close frame comes after them."""
+        while (frame := self.outbox.take()) is not None:
+            await self._send(frame)
 
     def abort(self) -> None:
         """The connection ends without the courtesy of a close frame, for a peer that takes nothing."""

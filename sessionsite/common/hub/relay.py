@@ -6,6 +6,7 @@ The layer may drop messages: it carries numbers, never data; the hub's check of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Relay:
         self._listening: asyncio.Task | None = None
         self._pending: dict[str, tuple[int | None, int | None, bool]] = {}
         self._sending: asyncio.Task | None = None
+        self._urgent = asyncio.Event()
         self.is_degraded = False
 
     @property
@@ -89,11 +91,13 @@ class Relay:
         self._on_wake(message["topic"], message["revision"], message["seq"], message["urgent"])
 
     def tell(self, topic: str, revision: int | None, seq: int | None, urgent: bool) -> None:
-        """Other processes hear of it: the first at once, then the newest within the wake rate."""
+        """Other processes hear of it: the first and urgent ones at once, then the newest at the wake rate."""
         if self._layer is None:
             return
         _, _, was_urgent = self._pending.get(topic, (None, None, False))
         self._pending[topic] = (revision, seq, urgent or was_urgent)
+        if urgent:
+            self._urgent.set()
         if self._sending is None:
             self._sending = asyncio.get_running_loop().create_task(self._send_pending(), name="relay send")
 
@@ -101,9 +105,11 @@ class Relay:
         try:
             while self._pending:
                 pending, self._pending = self._pending, {}
+                self._urgent.clear()
                 for topic, (revision, seq, urgent) in pending.items():
                     await self._send(topic, revision, seq, urgent)
-                await asyncio.sleep(WAKE_INTERVAL_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._urgent.wait(), WAKE_INTERVAL_S)
         finally:
             self._sending = None
 
