@@ -8,9 +8,11 @@ from tests.pictures import picture
 
 
 def pytest_configure(config) -> None:
-    """A password hash takes a quarter of a second on purpose; tests of pages do not need that."""
+    """Cheap passwords, and no background loops in the test's own process: tests call their steps."""
     from django.conf import settings
 
+    settings.BACKGROUND_LOOPS = False
+    # A real hash takes a quarter of a second on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
