@@ -78,9 +78,10 @@ class Line:
     def _part(self, seed: str, x: float, y: float) -> Part:
         rng = random.Random(seed)
         scene = self._scene
-        defect = rng.choice(scene.defects) if rng.random() < self._part_defect_rate else ""
         dx, dy = rng.uniform(-1, 1) * scene.play[0], rng.uniform(-1, 1) * scene.play[1]
         degrees = rng.randint(-4, 4) / 4 * scene.play[2]
+        # Last, so that the same part lies at the same place whether it has a defect or not.
+        defect = rng.choice(scene.defects) if rng.random() < self._part_defect_rate else ""
         return Part(seed, x + dx, y + dy, degrees, defect)
 
 
