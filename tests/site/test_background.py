@@ -9,6 +9,7 @@ from django.utils import timezone
 from sessions_app.models import Lease
 from sessionsite import background
 from sessionsite.common import loops
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -18,12 +19,6 @@ def only(monkeypatch):
     """Registers loops that are alone in the registry for the time of a test."""
     monkeypatch.setattr(loops, "_loops", {})
     return loops.register_loop
-
-
-async def until(is_true, within_s: float = 5.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not is_true():
-            await asyncio.sleep(0.005)
 
 
 async def test_a_loop_runs_again_and_again_until_it_is_stopped(only):
