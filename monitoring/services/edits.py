@@ -58,7 +58,7 @@ def note_change(image: Image, kind: str, detail: dict, *, by: str) -> None:
     """
     if image.session_id:
         detail = {"image": image.key, "name": image.name, "revision": image.revision + 1, **detail}
-        sessions.append(Session.objects.get(pk=image.session_id), kind, detail=detail, by=by)
+        sessions.append(Session.objects.get(pk=image.session_id), kind, detail=detail, by=by, is_change=True)
     else:
         audit(image.organisation, kind, image, by=by, after=detail)
     Image.objects.filter(pk=image.pk).update(revision=F("revision") + 1)
@@ -133,6 +133,13 @@ def _set_deleted(image: Image, at: datetime | None, kind: str, by: str) -> Image
         )
     note_change(image, kind, {}, by=by)
     if image.monitor_id:
-        newest = Image.objects.kept().filter(monitor=image.monitor_id).newest_first().first()
-        touch_monitor(image.monitor, last_image=newest)
+        _show_newest(image)
     return image
+
+
+def _show_newest(image: Image) -> None:
+    """The monitor shows another picture when `image` was the one it showed, or is the newest again."""
+    monitor = image.monitor
+    newest = Image.objects.kept().filter(monitor=monitor).newest_first().first()
+    if monitor.last_image_id == image.pk or newest == image:
+        touch_monitor(monitor, last_image=newest)

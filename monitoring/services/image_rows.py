@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -24,6 +24,8 @@ from sessionsite.common.files import publish as publish_files
 from sessionsite.common.live import publish_on_commit
 
 logger = logging.getLogger(__name__)
+
+TRANSIENT = (OperationalError, InterfaceError)  # of the database, not of a row: halving would ask in vain
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Pending:
 def commit(pending: list[Pending]) -> None:
     """Every item is kept, counted and announced, or refused, and has its result; no refused one has a file.
 
-    After a database error the batch is halved and tried again, so that only the bad item fails.
+    When the database refuses the batch it is halved and tried again, so that only the bad item fails.
     """
     if not pending:
         return
@@ -73,34 +75,44 @@ def _commit_halving(pending: list[Pending]) -> None:
     try:
         with transaction.atomic():
             _write_rows(pending)
-    except DatabaseError as error:
-        if len(pending) > 1:
-            middle = len(pending) // 2
-            _commit_halving(pending[:middle])
-            _commit_halving(pending[middle:])
-        else:
-            _settle_after(error, pending[0])
+    except TRANSIENT as error:
+        _settle_after(error, pending)
         return
+    except DatabaseError as error:
+        if len(pending) == 1:
+            _settle_after(error, pending)
+            return
+        middle = len(pending) // 2
+        _commit_halving(pending[:middle])
+        _commit_halving(pending[middle:])
+        return
+    except BaseException:
+        for item in pending:
+            item.result = None  # rolled back: whatever it says is not true
+        raise
     for item in pending:
         item.files.settle() if item.is_kept else item.files.discard()
 
 
-def _settle_after(error: DatabaseError, item: Pending) -> None:
-    """The item is refused, or kept when the database has its row: the connection may die in a commit."""
-    logger.error("a picture could not be stored: %s", error)
-    if isinstance(error, OperationalError):
-        item.result = Busy("The database does not answer; send again.")
-    else:
-        item.result = Unstorable("The picture could not be stored.")
+def _settle_after(error: Exception, pending: list[Pending]) -> None:
+    """The items are refused, or kept when the database has their rows: the connection may die in a commit."""
+    logger.error("%d pictures could not be stored: %s", len(pending), error)
+    for item in pending:
+        if isinstance(error, TRANSIENT):
+            item.result = Busy("The database does not answer; send again.")
+        else:
+            item.result = Unstorable("The picture could not be stored.")
     try:
-        row = Image.objects.select_related("session").filter(key=item.row.key).first()
-    except DatabaseError:
+        rows = Image.objects.filter(key__in=[item.row.key for item in pending])
+        sessions = dict(rows.values_list("key", "session__key"))
+    except (DatabaseError, InterfaceError):
         return  # undecided: the files keep their intents, and the next start asks the database
-    if row is not None:
-        item.result = Added(row.key, row.session.key)
-        item.files.settle()
-    else:
-        item.files.discard()
+    for item in pending:
+        if item.row.key in sessions:
+            item.result = Added(item.row.key, sessions[item.row.key])
+            item.files.settle()
+        else:
+            item.files.discard()
 
 
 def _write_rows(pending: list[Pending]) -> None:

@@ -59,7 +59,15 @@ def add_images(batch: Sequence[NewImage]) -> list[Added | DomainError]:
     IdempotencyMismatch, BadTag (the label). One refusal never fails its batch; a refused picture leaves no
     file and no row.
     """
-    results = [_prepare_or_refuse(new) for new in batch]
+    results: list[Pending | Added | DomainError] = []
+    try:
+        for new in batch:
+            results.append(_prepare_or_refuse(new))
+    except BaseException:
+        for item in results:
+            if isinstance(item, Pending):
+                item.files.discard()
+        raise
     image_rows.commit([item for item in results if isinstance(item, Pending)])
     return [item.result if isinstance(item, Pending) else item for item in results]
 
@@ -109,16 +117,18 @@ def _check_window(new: NewImage, session: Session) -> None:
 
 
 def prepare(new: NewImage) -> Pending:
-    """The picture has passed its checks and its files wait to be published. Reads no table.
+    """The picture has passed its checks and its files wait to be published.
 
+    Reads no table where the monitor, or the session and its monitor, came with their organisation.
     Raises DiskFull, BadTag, IdempotencyMismatch (a key too long), NotAPicture, PictureTooLarge.
     """
-    _check_words(new)
+    label = _check_words(new)
     if disk.is_full():
         raise DiskFull("The disk has reached its reserve; free some space and send again.")
     picture = imaging.inspect(new.data)
     key, extension = new_key("im"), EXTENSIONS[picture.format]
     owner = (new.monitor or new.session).organisation
+    monitor = new.monitor or new.session.monitor
     file_path = media_path(owner.slug, key, extension)
     thumbnail_path = media_path(owner.slug, key, "thumb.webp")
     files = inflight().batch()
@@ -133,8 +143,8 @@ def prepare(new: NewImage) -> Pending:
         key=key,
         organisation_id=owner.pk,
         session_id=new.session.pk if new.session else None,
-        monitor_id=new.monitor.pk if new.monitor else new.session.monitor_id,
-        dataset_id=new.monitor.dataset_id if new.monitor else None,
+        monitor_id=monitor.pk if monitor else None,
+        dataset_id=monitor.dataset_id if monitor else None,
         file_path=file_path,
         thumbnail_path=thumbnail_path,
         format=picture.format,
@@ -145,7 +155,7 @@ def prepare(new: NewImage) -> Pending:
         taken_at=new.taken_at or now,
         received_at=now,
         name=safe_name(new.name, default="")[:NAME_MAX],
-        label=new.label,
+        label=label,
         author=new.author,
         idempotency_key=new.idempotency_key,
     )
@@ -153,10 +163,10 @@ def prepare(new: NewImage) -> Pending:
     return Pending(row, files, dataset_key=new.dataset_key, is_late=is_late)
 
 
-def _check_words(new: NewImage) -> None:
-    if new.label:
-        boxes.validate_label(new.label)
+def _check_words(new: NewImage) -> str:
+    """The label as it is kept."""
     if new.dataset_key is not None and not 1 <= len(new.dataset_key) <= DATASET_KEY_MAX:
         raise DomainError(f"A dataset id has 1 to {DATASET_KEY_MAX} characters.", field="dataset")
     if new.idempotency_key and len(new.idempotency_key) > KEY_MAX:
         raise IdempotencyMismatch(f"An idempotency key has at most {KEY_MAX} characters.")
+    return boxes.validate_label(new.label, empty_allowed=True)

@@ -144,10 +144,11 @@ def change_monitor(monitor: Monitor, *, by: str, **changes) -> Monitor:
 @transaction.atomic
 def archive_monitor(monitor: Monitor, *, by: str) -> Monitor:
     """The monitor is off the wall, its history stays. Raises MonitorRunning while a session is open."""
-    if open_session_of(monitor):
-        raise MonitorRunning(f"Stop {monitor.slug} first: a session is open on it.", monitor=monitor.slug)
     if monitor.archived_at is None:
         touch_organisation(monitor.organisation_id)
+        Monitor.objects.select_for_update().get(pk=monitor.pk)  # a start came before us, or will see us
+        if open_session_of(monitor):
+            raise MonitorRunning(f"Stop {monitor.slug} first: a session is open on it.", monitor=monitor.slug)
         touch_monitor(monitor, urgent=True, archived_at=timezone.now())
         audit(monitor.organisation, "archived", monitor, by=by, before={"archived_at": None})
     return monitor
@@ -181,8 +182,7 @@ def start_monitor(monitor: Monitor, *, by: str, uid: str = "") -> Session:
     uid: who the caller says it acts for; it stands in the session's record beside the caller's own name.
     Wire: Rosepetal GET /monitor/{id}/start.
     """
-    if monitor.archived_at is not None:
-        raise Conflict(f"{monitor.slug} is archived; restore it first.", monitor=monitor.slug)
+    _refuse_archived(monitor)
     try:
         session = sessions.open_session(
             monitor.organisation,
@@ -201,7 +201,13 @@ def start_monitor(monitor: Monitor, *, by: str, uid: str = "") -> Session:
         presence=Presence.UNKNOWN,
         controller=_request("start_capture"),
     )
+    _refuse_archived(monitor)  # asked again of the row that is ours now
     return session
+
+
+def _refuse_archived(monitor: Monitor) -> None:
+    if monitor.archived_at is not None:
+        raise Conflict(f"{monitor.slug} is archived; restore it first.", monitor=monitor.slug)
 
 
 @transaction.atomic
@@ -211,7 +217,8 @@ def stop_monitor(monitor: Monitor, *, by: str, reason: str = "") -> Session:
     Raises AlreadyStopped, also when somebody else stopped it in the same moment.
     Wire: Rosepetal GET /monitor/{id}/stop.
     """
-    session = open_session_of(monitor)
+    # Locked: what is counted until now is in its final numbers, and of two stops one finds nothing open.
+    session = Session.objects.select_for_update().open().filter(monitor=monitor).first()
     if session is None:
         raise AlreadyStopped("already stopped", monitor=monitor.slug)
     try:
@@ -250,7 +257,7 @@ def final_flow(session: Session) -> dict:
 @transaction.atomic
 def end_any_session(session: Session, *, by: str, reason: str = "") -> Session:
     """`session` is over, and if a monitor shows it, so does the monitor. Raises IllegalMove."""
-    sessions.end_session(session, by=by, reason=reason, flow=final_flow(session))
+    sessions.end_session(session, by=by, reason=reason, flow=final_flow(sessions.lock(session)))
     if session.monitor_id:
         after_end(session.monitor)
     return session

@@ -70,9 +70,11 @@ def append(
         with transaction.atomic():
             return _append(session, kind, detail or {}, by, at or timezone.now(), device, dedup_key, changes)
     except IntegrityError:
-        if dedup_key is None:
+        first = dedup_key and SessionEvent.objects.filter(session=session, dedup_key=dedup_key).first()
+        if not first:
             raise
-        return SessionEvent.objects.get(session=session, dedup_key=dedup_key)
+        session.refresh_from_db()  # the number that was taken has been given back
+        return first
 
 
 def _append(session, kind, detail, by, at, device, dedup_key, changes) -> SessionEvent:

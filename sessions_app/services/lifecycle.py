@@ -11,6 +11,7 @@ from sessions_app.services import journal
 from sessions_app.states import MOVES, Kind, State
 from sessionsite.accounts.models import Organisation
 from sessionsite.common.errors import Conflict
+from sessionsite.common.live import publish_on_commit
 
 
 class IllegalMove(Conflict):
@@ -21,6 +22,7 @@ class MonitorBusy(Conflict):
     code = "monitor_busy"
 
 
+@transaction.atomic
 def open_session(
     organisation: Organisation,
     *,
@@ -56,16 +58,15 @@ def open_session(
             session.save(force_insert=True)
     except IntegrityError as error:
         raise MonitorBusy("A session is open on this monitor.", monitor=monitor and monitor.slug) from error
-    with transaction.atomic():
-        SessionEvent.objects.create(
-            session=session,
-            organisation=organisation,
-            seq=1,
-            kind="started",
-            at=now,
-            detail={**(detail or {}), "by": by},
-        )
-        journal.announce(session, "started")
+    SessionEvent.objects.create(
+        session=session,
+        organisation=organisation,
+        seq=1,
+        kind="started",
+        at=now,
+        detail={**(detail or {}), "by": by},
+    )
+    journal.announce(session, "started")
     return session
 
 
@@ -92,6 +93,8 @@ def move(
     entry = {**(detail or {}), "from": before, "to": to, "by": by}
     if reason:
         entry["reason"] = changes["end_reason"] = reason
+    elif to == State.ACTIVE:
+        changes["end_reason"] = ""  # it goes on after all
     with transaction.atomic():
         mine = Session.objects.filter(pk=session.pk, state=before)
         if not mine.update(state=to, revision=F("revision") + 1, last_seq=F("last_seq") + 1, **changes):
@@ -105,6 +108,27 @@ def move(
             detail=entry,
         )
         journal.announce(session, kind)
+        show_on_monitor(session)
+    return session
+
+
+def show_on_monitor(session: Session) -> None:
+    """What a monitor shows of its session has changed: its revision is one higher, its readers are woken."""
+    if session.monitor_id is None:
+        return
+    model = Session._meta.get_field("monitor").related_model  # an import would point up
+    monitors = model._base_manager.filter(pk=session.monitor_id)
+    monitors.update(revision=F("revision") + 1)
+    slug, revision = monitors.values_list("slug", "revision").get()
+    publish_on_commit(f"monitor:{slug}", revision=revision, urgent=True)
+
+
+def lock(session: Session) -> Session:
+    """`session` as it is now, in the caller's transaction; nobody else changes it before the end of that.
+
+    A row lock on PostgreSQL; on SQLite the IMMEDIATE transaction holds out the others.
+    """
+    session.refresh_from_db(from_queryset=Session.objects.select_for_update())
     return session
 
 
@@ -114,6 +138,7 @@ def end_session(session: Session, *, by: str, reason: str = "", flow: dict | Non
 
     A session in error ends as interrupted, any other as completed. Raises IllegalMove when it is over.
     """
+    lock(session)
     changes: dict = {"stopped_at": timezone.now()}
     if flow is not None:
         changes["flow"] = flow
@@ -141,7 +166,7 @@ def stop_recording(session: Session, *, by: str) -> Session:
 @transaction.atomic
 def interrupt(session: Session, *, by: str, reason: str) -> Session:
     """An open session that nobody feeds any more is closed as interrupted, by way of error."""
-    if session.state != State.ERROR:
+    if lock(session).state != State.ERROR:
         move(session, State.ERROR, by=by, reason=reason, kind="stale" if reason == "stale" else "moved")
     return end_session(session, by=by, reason=reason)
 
@@ -151,8 +176,10 @@ def set_name_notes(
     session: Session, *, by: str, name: str | None = None, notes: str | None = None
 ) -> Session:
     """The session's name or notes are as given; a change is in the journal with the old value."""
+    lock(session)
     if name is not None and name != session.name:
         journal.append(session, "renamed", detail={"before": session.name, "after": name}, by=by, name=name)
     if notes is not None and notes != session.notes:
         journal.append(session, "notes_changed", detail={"before": session.notes}, by=by, notes=notes)
+        show_on_monitor(session)
     return session
