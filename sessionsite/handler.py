@@ -21,17 +21,13 @@ from django.http import HttpResponseBase
 from django.urls import set_script_prefix
 
 from sessionsite.common.dialects import refusal
-from sessionsite.common.errors import TooLarge
+from sessionsite.common.errors import BodyTooLarge
 from sessionsite.common.threads import pool
 
 logger = logging.getLogger(__name__)
 
 SPOOL_BYTES = 2 * 1024 * 1024  # larger bodies wait on disk
 STREAM_CHUNK_BYTES = 256 * 1024  # of a streamed answer, per thread hop
-
-
-class BodyTooLarge(TooLarge):
-    code = "body_too_large"
 
 
 class PooledHandler(ASGIHandler):
@@ -115,7 +111,7 @@ async def read_body(scope, receive) -> tempfile.SpooledTemporaryFile:
     """The request's body. Raises RequestAborted, and BodyTooLarge: by a declared length before reading."""
     limit = settings.MAX_BODY_BYTES
     if (declared_length(scope) or 0) > limit:
-        raise BodyTooLarge(f"The request is over {limit} bytes.", limit_bytes=limit)
+        raise BodyTooLarge(limit)
     body = tempfile.SpooledTemporaryFile(SPOOL_BYTES, "w+b", dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
     size = 0
     try:
@@ -125,7 +121,7 @@ async def read_body(scope, receive) -> tempfile.SpooledTemporaryFile:
                 raise RequestAborted
             size += len(message.get("body", b""))
             if size > limit:
-                raise BodyTooLarge(f"The request is over {limit} bytes.", limit_bytes=limit)
+                raise BodyTooLarge(limit)
             body.write(message.get("body", b""))
             if not message.get("more_body"):
                 body.seek(0)

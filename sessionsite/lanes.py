@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitoring.api.lane import NativePictures
 from monitoring.api.rosepetal.lane import RosepetalPictures
 from monitoring.ingest import PictureLane
 from sessionsite import background
@@ -25,7 +26,7 @@ class Site:
         identify = AccountsIdentify()
         self._live = live_consumer(identify)
         self._streams = event_stream(identify)
-        self._pictures = PictureLane([RosepetalPictures()])
+        self._pictures = PictureLane([RosepetalPictures(), NativePictures()])
         self._pages = PooledHandler()
 
     async def __call__(self, scope, receive, send) -> None:

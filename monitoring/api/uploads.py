@@ -84,8 +84,9 @@ UPLOAD_SCHEMA = extend_schema(
 def picture_in(request) -> tuple[bytes, dict]:
     """The picture and what is said of it. Raises NotAPicture, PictureTooLarge, ValidationError."""
     body = request.data
-    if isinstance(body, RawPicture):
-        return body.data, _fields_beside(request)
+    if request.content_type.startswith(("image/", BytesParser.media_type)):
+        # An empty body reaches no parser.
+        return body.data if isinstance(body, RawPicture) else b"", _fields_beside(request)
     serializer = (
         FilePictureSerializer if request.content_type.startswith("multipart/") else Base64PictureSerializer
     )
@@ -123,27 +124,36 @@ def idempotency_key(request) -> str | None:
     return key
 
 
+def new_image(request, *, author: str, monitor=None, session=None) -> NewImage:
+    """The picture in `request`, not yet looked at. Raises what `picture_in` and `idempotency_key` raise."""
+    data, fields = picture_in(request)
+    return NewImage(
+        data,
+        monitor=monitor,
+        session=session,
+        name=fields.get("name", ""),
+        taken_at=fields.get("taken_at"),
+        label=fields.get("label", ""),
+        dataset_key=fields.get("dataset"),
+        idempotency_key=idempotency_key(request),
+        author=author,
+    )
+
+
 def take_in(view, *, monitor=None, session=None) -> Response:
     """Keep the picture of `view`'s request. 201, or 200 when it was there before."""
-    data, fields = picture_in(view.request)
-    added = add_image(
-        NewImage(
-            data,
-            monitor=monitor,
-            session=session,
-            name=fields.get("name", ""),
-            taken_at=fields.get("taken_at"),
-            label=fields.get("label", ""),
-            dataset_key=fields.get("dataset"),
-            idempotency_key=idempotency_key(view.request),
-            author=view.by,
-        )
-    )
+    added = add_image(new_image(view.request, author=view.by, monitor=monitor, session=session))
     if device := device_of(view.caller):
         note_seen(device)
-    code = status.HTTP_200_OK if added.repeated else status.HTTP_201_CREATED
-    address = f"/api/v1/images/{added.key}/"
-    return Response(added_json(added), status=code, headers={"Location": address})
+    return Response(added_json(added), status=added_status(added), headers=added_headers(added))
+
+
+def added_status(added: Added) -> int:
+    return status.HTTP_200_OK if added.repeated else status.HTTP_201_CREATED
+
+
+def added_headers(added: Added) -> dict[str, str]:
+    return {"Location": f"/api/v1/images/{added.key}/"}
 
 
 def added_json(added: Added) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from devices.services import device_of, note_seen
 from monitoring.models import Monitor
 from sessions_app.states import ACCEPTING
 from sessionsite.accounts.callers import caller_of_token, digest_of
@@ -55,5 +56,7 @@ def _ask(secret: str, slug: str) -> Entry:
         raise Missing("There is no such monitor.", monitor=slug)
     if not caller.may("ingest", monitor.organisation_id):
         raise NotAllowed("The right ingest is missing.")
+    if device := device_of(caller):
+        note_seen(device)
     session = monitor.current_session
     return Entry(caller, monitor, session is not None and session.state in ACCEPTING, until)

@@ -18,7 +18,7 @@ from monitoring.services import images
 from monitoring.services.image_rows import Added, Pending
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.common.dialects import Refusal, refusal
-from sessionsite.common.errors import Busy, DomainError, TooLarge
+from sessionsite.common.errors import BodyTooLarge, Busy, DomainError
 from sessionsite.common.threads import pool
 
 DECODE_THREADS = 2
@@ -28,16 +28,12 @@ RETRY_AFTER_S = 1
 METHOD = "POST"
 
 
-class BodyTooLarge(TooLarge):
-    code = "body_too_large"
-
-
 @dataclass(frozen=True)
 class Upload:
-    """A request as the readers of the wires see it: headers by lower-case name, the query as it stood."""
+    """A request as the readers of the wires see it: its ASGI scope, headers by lower-case name, the body."""
 
+    scope: dict
     headers: dict[str, str]
-    query: str
     body: bytes
 
 
@@ -145,7 +141,7 @@ class _Request:
             if body is None:
                 return None  # the client has gone
             self._is_read = True
-            upload = Upload(self._headers, scope["query_string"].decode("latin-1"), body)
+            upload = Upload(scope, self._headers, body)
             return self._wire.accepted(await self._lane.add(self._wire, upload, entry))
         finally:
             self._lane.leave_place(place)
@@ -156,13 +152,8 @@ def declared_length(headers: dict[str, str]) -> int | None:
     text = headers.get("content-length", "")
     length = int(text) if text.isascii() and text.isdigit() else None
     if length is not None and length > settings.MAX_BODY_BYTES:
-        raise _too_large()
+        raise BodyTooLarge(settings.MAX_BODY_BYTES)
     return length
-
-
-def _too_large() -> BodyTooLarge:
-    limit = settings.MAX_BODY_BYTES
-    return BodyTooLarge(f"The request is over {limit} bytes.", limit_bytes=limit)
 
 
 async def read_body(receive, length: int | None) -> bytes | None:
@@ -176,6 +167,6 @@ async def read_body(receive, length: int | None) -> bytes | None:
             pieces.append(piece)
             size += len(piece)
             if size > settings.MAX_BODY_BYTES:
-                raise _too_large()
+                raise BodyTooLarge(settings.MAX_BODY_BYTES)
         if not message.get("more_body"):
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -3,6 +3,7 @@
 from rest_framework import authentication, exceptions
 
 from sessionsite.accounts.callers import caller_of_token, caller_of_user
+from sessionsite.common.dialects import REALM
 
 
 class TokenUser:
@@ -42,7 +43,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         return TokenUser(caller), caller
 
     def authenticate_header(self, request):
-        return 'Bearer realm="api"'
+        return REALM
 
 
 class CookieAuthentication(authentication.SessionAuthentication):

@@ -9,6 +9,8 @@ import orjson
 
 from sessionsite.common.errors import DomainError
 
+REALM = 'Bearer realm="api"'  # what a 401 asks for
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -36,9 +38,13 @@ class Refusal:
 
 
 def native(error: DomainError) -> Refusal:
-    retry = getattr(error, "retry_after_s", None)
-    headers = ((b"retry-after", str(retry).encode()),) if retry is not None else ()
-    return Refusal(error.status, error.as_json(), headers)
+    """Our own interfaces."""
+    headers = []
+    if error.status == 401:
+        headers.append((b"www-authenticate", REALM.encode()))
+    if (retry_after_s := getattr(error, "retry_after_s", None)) is not None:
+        headers.append((b"retry-after", str(retry_after_s).encode()))
+    return Refusal(error.status, error.as_json(), tuple(headers))
 
 
 _dialects: list[tuple[str, Callable[[DomainError], Refusal]]] = []

@@ -21,8 +21,14 @@ class DomainError(Exception):
         return self.message
 
     def as_json(self) -> dict[str, Any]:
-        """The one error body of this server's own interfaces."""
-        return {"error": self.message, "code": self.code, "details": self.details}
+        """The one error body of this server's own interfaces.
+
+        A refusal that names one field says so where forms look for it, in `details.fields`.
+        """
+        details = self.details
+        if isinstance(field := details.get("field"), str):
+            details = {**details, "fields": {field: [self.message]}}
+        return {"error": self.message, "code": self.code, "details": details}
 
 
 class NotAuthenticated(DomainError):
@@ -59,6 +65,15 @@ class TooLarge(DomainError):
     """The input is over a limit; the details name the limit."""
 
     code, status = "too_large", 413
+
+
+class BodyTooLarge(TooLarge):
+    """A request's body, by its declared length or by what has arrived of it."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request is over {limit_bytes} bytes.", limit_bytes=limit_bytes)
 
 
 class Unprocessable(DomainError):

@@ -14,7 +14,7 @@ from monitoring.imaging import NotAPicture
 from monitoring.services.errors import NotStarted
 from monitoring.services.images import Added
 from monitoring.services.monitors import AlreadyStarted, AlreadyStopped
-from sessionsite.common.dialects import Refusal, register_dialect
+from sessionsite.common.dialects import REALM, Refusal, register_dialect
 from sessionsite.common.errors import DomainError, Missing, NotAllowed, NotAuthenticated
 
 MONITOR_DENIED = "Monitor not found or access denied"
@@ -85,7 +85,7 @@ class Shape:
         else:
             text = f"{self.prefix}{error.message}"
         if isinstance(error, NotAuthenticated):
-            headers["WWW-Authenticate"] = 'Bearer realm="api"'
+            headers["WWW-Authenticate"] = REALM
         if (retry_after_s := getattr(error, "retry_after_s", None)) is not None:
             headers["Retry-After"] = str(retry_after_s)
         return Answer(self.body(text), 200 if isinstance(error, CONFLICTS) else error.status, headers)

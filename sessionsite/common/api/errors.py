@@ -34,10 +34,6 @@ API_PREFIX = "/api/"
 DEFAULT_TEXTS = {404: "There is no such thing here, or it is not yours.", 500: "The server made a mistake."}
 
 
-class Unauthenticated(DomainError):
-    code, status = "not_authenticated", 401
-
-
 class LengthRequired(DomainError):
     """A body came in pieces without saying how long it is."""
 
@@ -59,15 +55,7 @@ def exception_handler(exc: Exception, context: dict) -> Response | None:
     wait_s = getattr(exc, "wait", None) or getattr(error, "retry_after_s", None)
     if wait_s:
         headers["Retry-After"] = str(math.ceil(wait_s))
-    return Response(_body(error), status=error.status, headers=headers)
-
-
-def _body(error: DomainError) -> dict:
-    """The error body; a refusal that names one field says so where forms look for it, in `details.fields`."""
-    body = error.as_json()
-    if isinstance(field := error.details.get("field"), str):
-        body["details"] = {**error.details, "fields": {field: [error.message]}}
-    return body
+    return Response(error.as_json(), status=error.status, headers=headers)
 
 
 def translated(exc: Exception) -> DomainError | None:
