@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError
 
 from monitoring import imaging
 from monitoring.boxes import BadTag
@@ -180,7 +180,6 @@ class DropFolder:
 
         Files of the same look go oldest first. When the sink waits, the rest stay for a later look.
         """
-        close_old_connections()
         try:
             looks = self._look()
         except OSError as exc:

@@ -42,10 +42,10 @@ def test_a_part_keeps_its_defect_while_it_moves_through_the_picture():
     line = Line(2, kind="bolt", defect_rate=0.9)
     came_in = 0
     for first, second in pairwise(line.shot(number) for number in range(20)):
-        arriving = sorted((box.label, box.y) for box in first.boxes if 0.05 < box.x < 0.25 - box.w)
-        leaving = sorted((box.label, box.y) for box in second.boxes)
-        assert set(arriving) <= set(leaving)
-        came_in += len(arriving)
+        for box in first.boxes:
+            if 0.05 < box.x < 0.25 - box.w:
+                came_in += 1
+                assert any(box.label == later.label and abs(box.y - later.y) < 0.01 for later in second.boxes)
     assert came_in > 5
 
 

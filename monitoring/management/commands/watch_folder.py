@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
 
 from monitoring.boxes import BadTag, validate_label
 from monitoring.drop_folder import DropFolder, VerbSink, WireSink
@@ -79,6 +80,7 @@ class Command(BaseCommand):
             raise CommandError(f"{folder.path} cannot be written: {exc.strerror}") from exc
         pause_s = interval
         while not stop.is_set():
+            close_old_connections()  # a database that was restarted is reached again
             folder.scan_once()
             pause_s = min(LONGEST_PAUSE_S, pause_s * 1.5) if folder.is_waiting else interval
             stop.wait(max(interval, pause_s))
