@@ -10,7 +10,9 @@ from monitoring.models import Monitor
 from sessions_app.states import ACCEPTING
 from sessionsite.accounts.callers import caller_of_token, digest_of
 from sessionsite.common.access import Caller
-from sessionsite.common.errors import Missing, NotAllowed, NotAuthenticated
+from sessionsite.common.api.errors import DEFAULT_TEXTS
+from sessionsite.common.api.permissions import lacks
+from sessionsite.common.errors import Missing, NotAuthenticated
 from sessionsite.common.threads import read_in_thread
 
 REMEMBERED_S = 1.0
@@ -53,9 +55,9 @@ def _ask(secret: str, slug: str) -> Entry:
     monitors = Monitor.objects.present().select_related("organisation", "dataset", "current_session")
     monitor = monitors.filter(slug=slug).visible_to(caller).first()
     if monitor is None:
-        raise Missing("There is no such monitor.", monitor=slug)
+        raise Missing(DEFAULT_TEXTS[404])
     if not caller.may("ingest", monitor.organisation_id):
-        raise NotAllowed("The right ingest is missing.")
+        raise lacks("ingest")
     if device := device_of(caller):
         note_seen(device)
     session = monitor.current_session

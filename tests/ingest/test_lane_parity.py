@@ -1,0 +1,214 @@
+"""A picture gets the same answer from the fast lane and from the ordinary view, whatever is wrong with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import httpx
+import pytest
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from monitoring.models import Image
+from sessionsite.lanes import Site
+from tests.pictures import picture
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NATIVE, WIRE = "/api/v1/monitors/{slug}/images/", "/monitor/{slug}/image"
+KEYS = re.compile(r"(im|se)_[0-9a-z]{20,}")
+
+
+def as_json(data: bytes, **about) -> dict:
+    return {"json": {"image": base64.b64encode(data).decode(), **about}}
+
+
+def as_wire(data: bytes, **about) -> dict:
+    return {"json": {"image": base64.b64encode(data).decode(), "image_data": about}}
+
+
+def raw(data: bytes, **headers) -> dict:
+    return {"content": data, "headers": {"Content-Type": "image/jpeg", **headers}}
+
+
+WHOLE = picture(1)
+# name -> (address, request); each is sent to both lanes on a monitor of its own that runs
+ACCEPTED = {
+    "base64 JSON": (NATIVE, as_json(WHOLE, name="a.jpg", label="OK", taken_at="2026-01-02T03:04:05.678Z")),
+    "a data URL": (NATIVE, {"json": {"image": "data:image/jpeg;base64," + base64.b64encode(WHOLE).decode()}}),
+    "raw bytes": (NATIVE, raw(WHOLE)),
+    "raw bytes with headers": (NATIVE, raw(WHOLE, **{"X-Image-Label": "OK", "X-Image-Name": "b.jpg"})),
+    "raw bytes with a query": (NATIVE + "?label=OK&dataset=line-1", raw(WHOLE)),
+    "octets": (NATIVE, {"content": WHOLE, "headers": {"Content-Type": "application/octet-stream"}}),
+    "a form": (NATIVE, {"files": {"image": ("c.jpg", WHOLE, "image/jpeg")}, "data": {"label": "OK"}}),
+    "an idempotency key": (NATIVE, raw(WHOLE, **{"Idempotency-Key": "k-1"})),
+    "the wire": (WIRE, as_wire(WHOLE, date=1767323045678, name="d.png", dataset="ds1", tag="OK")),
+    "the wire with a slash": (WIRE + "/", as_wire(WHOLE)),
+}
+REFUSED = {
+    "cut off": (NATIVE, raw(WHOLE[:-200])),
+    "not a picture": (NATIVE, raw(b"hello")),
+    "no body": (NATIVE, raw(b"")),
+    "not base64": (NATIVE, {"json": {"image": "###"}}),
+    "not JSON": (NATIVE, {"content": b"{", "headers": {"Content-Type": "application/json"}}),
+    "NaN": (NATIVE, {"content": b'{"image": NaN}', "headers": {"Content-Type": "application/json"}}),
+    "an unknown field": (NATIVE, as_json(WHOLE, colour="red")),
+    "a bad time": (NATIVE, as_json(WHOLE, taken_at="yesterday")),
+    "a long label": (NATIVE, as_json(WHOLE, label="x" * 101)),
+    "a bad query": (NATIVE + "?colour=red", raw(WHOLE)),
+    "a parameter twice": (NATIVE + "?label=a&label=b", raw(WHOLE)),
+    "query against header": (NATIVE + "?label=a", raw(WHOLE, **{"X-Image-Label": "b"})),
+    "an unknown type": (NATIVE, {"content": WHOLE, "headers": {"Content-Type": "text/csv"}}),
+    "a bad idempotency key": (NATIVE, raw(WHOLE, **{"Idempotency-Key": "two words"})),
+    "an empty form": (NATIVE, {"files": {"other": ("c.jpg", WHOLE, "image/jpeg")}}),
+    "the wire: cut off": (WIRE, as_wire(WHOLE[:-200])),
+    "the wire: no image": (WIRE, {"json": {}}),
+    "the wire: a list": (WIRE, {"json": []}),
+    "the wire: a bad date": (WIRE, as_wire(WHOLE, date="today")),
+    "the wire: a bad tag": (WIRE, as_wire(WHOLE, tag="a\nb")),
+}
+
+
+@pytest.fixture
+def lanes(token):
+    """(fast, ordinary): clients of the whole site, and of Django's request stack alone; the same token."""
+    site = Site()
+    return [
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url="http://127.0.0.1",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        for app in (site, site._pages)
+    ]
+
+
+@sync_to_async
+def two_running_monitors(organisation) -> list:
+    from monitoring.services import create_monitor, start_monitor
+
+    monitors = [create_monitor(organisation, slug=slug, by="test") for slug in ("cam-1", "cam-2")]
+    for monitor in monitors:
+        start_monitor(monitor, by="test")
+    return monitors
+
+
+def seen(response) -> tuple:
+    """Status, body and the headers that count, without what differs by nature."""
+    text = KEYS.sub("KEY", response.text).replace("cam-2", "cam-1")
+    names = ("content-type", "www-authenticate", "retry-after", "location", "x-error-detail")
+    headers = {name: KEYS.sub("KEY", response.headers[name]) for name in names if name in response.headers}
+    return response.status_code, json.loads(text), headers
+
+
+async def ask_both(lanes, address: str, request: dict) -> list:
+    answers = []
+    for client, slug in zip(lanes, ("cam-1", "cam-2"), strict=True):
+        answers.append(seen(await client.post(address.format(slug=slug), **request)))
+    return answers
+
+
+@sync_to_async
+def rows_of(monitor) -> list[dict]:
+    fields = ("name", "label", "sha256", "width", "height", "format", "size_bytes", "author", "dataset__key")
+    monitor.refresh_from_db()
+    return [*Image.objects.filter(monitor=monitor).values(*fields)], monitor.stored_bytes
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+async def test_an_accepted_picture_leaves_the_same_answer_and_the_same_row(lanes, organisation, case):
+    monitors = await two_running_monitors(organisation)
+    address, request = ACCEPTED[case]
+    fast, ordinary = await ask_both(lanes, address, request)
+    assert fast == ordinary
+    assert fast[0] in (200, 201), fast
+    rows = [await rows_of(monitor) for monitor in monitors]
+    assert len(rows[0][0]) == 1
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_a_refused_picture_gets_the_same_answer_and_leaves_nothing(lanes, organisation, case):
+    monitors = await two_running_monitors(organisation)
+    address, request = REFUSED[case]
+    fast, ordinary = await ask_both(lanes, address, request)
+    assert fast == ordinary
+    assert 400 <= fast[0] < 500, fast
+    for monitor in monitors:
+        assert await rows_of(monitor) == ([], 0)
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_credentials_and_monitors_are_judged_alike(
+    lanes, organisation, viewer_token, foreign_token, monitor, address
+):
+    for secret in (viewer_token, foreign_token, "unknown"):
+        for client in lanes:
+            client.headers["Authorization"] = f"Bearer {secret}"
+        answers = [seen(await c.post(address.format(slug="cam-1"), **raw(WHOLE))) for c in lanes]
+        assert answers[0] == answers[1]
+        assert answers[0][0] in (401, 403, 404)
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_a_stopped_monitor_refuses_alike(lanes, monitor, address):
+    request = raw(WHOLE) if address == NATIVE else as_wire(WHOLE)
+    answers = [seen(await client.post(address.format(slug="cam-1"), **request)) for client in lanes]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == (409 if address == NATIVE else 200)
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_a_repeat_gets_the_first_answer_from_either_lane_also_after_the_stop(lanes, session, address):
+    from monitoring.services import stop_monitor
+
+    moment = {"taken_at": "2026-01-02T03:04:05Z"} if address == NATIVE else {"date": 1767323045000}
+    request = (as_json if address == NATIVE else as_wire)(WHOLE, **moment)
+    answers = [(await lane.post(address.format(slug="cam-1"), **request)).json() for lane in (*lanes, *lanes)]
+    await sync_to_async(stop_monitor)(session.monitor, by="test")
+    answers += [(await lane.post(address.format(slug="cam-1"), **request)).json() for lane in lanes]
+    keys = {KEYS.search(json.dumps(answer))[0] for answer in answers}
+    assert len(keys) == 1
+    await sync_to_async(session.refresh_from_db)()
+    assert session.total_counter == 1
+
+
+async def test_another_picture_under_the_same_idempotency_key_is_refused_alike(lanes, session):
+    def request(n):
+        return raw(picture(n), **{"Idempotency-Key": "one"})
+
+    assert (await lanes[0].post(NATIVE.format(slug="cam-1"), **request(1))).status_code == 201
+    answers = [seen(await client.post(NATIVE.format(slug="cam-1"), **request(2))) for client in lanes]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 422
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_a_body_over_the_limit_is_refused_alike_before_it_is_read(lanes, session, address, monkeypatch):
+    monkeypatch.setattr(settings, "MAX_BODY_BYTES", 1000)
+    answers = [seen(await client.post(address.format(slug="cam-1"), content=b"x" * 1001)) for client in lanes]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 413
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_a_full_disk_refuses_alike(lanes, session, address, monkeypatch):
+    monkeypatch.setattr(settings, "DISK_RESERVE_BYTES", 2**62)
+    request = raw(WHOLE) if address == NATIVE else as_wire(WHOLE)
+    answers = [seen(await client.post(address.format(slug="cam-1"), **request)) for client in lanes]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 507
+
+
+async def test_when_too_many_pictures_are_on_their_way_the_next_is_told_to_come_back(
+    lanes, session, monkeypatch
+):
+    monkeypatch.setattr("monitoring.ingest.lane.WAITING_MAX", 0)
+    native = await lanes[0].post(NATIVE.format(slug="cam-1"), **raw(WHOLE))
+    assert (native.status_code, native.headers["retry-after"]) == (503, "1")
+    assert native.json()["code"] == "busy"
+    wire = await lanes[0].post(WIRE.format(slug="cam-1"), **as_wire(WHOLE))
+    assert (wire.status_code, wire.headers["retry-after"]) == (503, "1")
+    assert wire.json()["data"]["error"] is True
