@@ -168,5 +168,6 @@ def state_essence(state: dict) -> dict:
 
 def fleet_essence(state: dict) -> dict:
     """What decides whether two fleet states say the same: free bytes change with every line of a log."""
-    disk = {name: value for name, value in state["disk"].items() if name != "free_bytes"}
+    days_left = state["disk"]["days_left"]
+    disk = {**state["disk"], "free_bytes": None, "days_left": days_left and f"{days_left:.2g}"}
     return {**state, "disk": disk, "monitors": [state_essence(monitor) for monitor in state["monitors"]]}

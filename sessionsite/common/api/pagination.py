@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import orjson
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Value
 from rest_framework.pagination import BasePagination
@@ -17,6 +18,9 @@ from sessionsite.common.errors import DomainError
 
 DEFAULT_LIMIT, MAX_LIMIT, MAX_CURSOR_CHARS = 50, 200, 600
 AFTER, BEFORE, UPTO = "after", "before", "upto"  # of a cursor: beyond the row, back from it, back with it
+
+
+NOT_OURS = "This cursor is not one of ours; start without it."
 
 
 class BadCursor(DomainError):
@@ -71,7 +75,7 @@ def decode_cursor(text: str, count: int) -> tuple[str, list]:
         if direction not in (AFTER, BEFORE, UPTO) or len(values) != count:
             raise ValueError(text)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise BadCursor("This cursor is not one of ours; start without it.") from error
+        raise BadCursor(NOT_OURS) from error
     return direction, values
 
 
@@ -111,18 +115,16 @@ class KeysetPagination(BasePagination):
 
     @staticmethod
     def _value(model, name: str, raw) -> Value:
-        field = model._meta.pk if name == "pk" else _field(model, name)
+        field = model._meta.get_field(name)
         try:
             value = field.to_python(raw)
-            if value is None or isinstance(raw, (bool, list, dict)):
-                raise BadCursor("This cursor is not one of ours; start without it.")
             field.run_validators(value)  # the range of integers
+            if isinstance(value, datetime):
+                value = value.astimezone(UTC) if value.tzinfo else None
         except (ValidationError, TypeError, ValueError, OverflowError) as error:
-            raise BadCursor("This cursor is not one of ours; start without it.") from error
-        if isinstance(value, str) and "\0" in value:
-            raise BadCursor("This cursor is not one of ours; start without it.")
-        if isinstance(field, models.DateTimeField) and value.tzinfo is None:
-            raise BadCursor("This cursor is not one of ours; start without it.")
+            raise BadCursor(NOT_OURS) from error
+        if value is None or isinstance(raw, (bool, list, dict)) or "\0" in str(value):
+            raise BadCursor(NOT_OURS)
         return Value(value, output_field=field)
 
     def _link(self, direction: str, row) -> str:
@@ -173,13 +175,6 @@ def limit_of(request) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT):
         raise BadLimit(f"limit is a whole number from 1 to {MAX_LIMIT}.", field="limit")
     return int(text)
-
-
-def _field(model, name: str):
-    try:
-        return model._meta.get_field(name)
-    except FieldDoesNotExist as error:
-        raise ValueError(f"{model.__name__} has no column {name}") from error
 
 
 def _raw(value):

@@ -13,7 +13,6 @@ from sessionsite.common.errors import DomainError, TooLarge
 
 MAX_DEPTH = 32
 JSON_BYTES = 1024 * 1024
-MAX_INTEGER = 2**63 - 1
 
 
 class TooDeep(DomainError):
@@ -84,6 +83,13 @@ def _inner(value) -> Iterator:
     elif isinstance(value, str):
         if "\0" in value:
             raise BadText("Text must not hold NUL characters.")
-    # orjson turns an integer of more than 64 bits into a float, so both kinds have the same bounds.
-    elif isinstance(value, (int, float)) and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+    elif isinstance(value, float):
+        # orjson makes a float of an integer of more than 64 bits: the bounds are those of integers.
+        _check_number(-(2**63) < value < 2**63)
+    elif isinstance(value, int):
+        _check_number(-(2**63) <= value < 2**63)
+
+
+def _check_number(is_within: bool) -> None:
+    if not is_within:
         raise BadNumber("Numbers lie between -2^63 and 2^63 - 1.")
