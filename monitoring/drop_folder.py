@@ -135,7 +135,7 @@ class WireSink:
             if str(refusal) == NOT_STARTED:
                 raise Wait("nothing runs on the monitor") from refusal
             if refusal.status in {400, 413, 415, 422}:
-                raise Reject(f"the server refused it: {refusal}") from refusal
+                raise Reject(f"the server refused it: {refusal.detail or refusal}") from refusal
             raise Wait(f"the server refuses: {refusal}") from refusal
 
 

@@ -25,11 +25,15 @@ class Away(Exception):
 
 
 class Refused(Exception):
-    """The server answered and said no. status: of HTTP; 200 is possible on this wire."""
+    """The server answered and said no.
 
-    def __init__(self, reason: str, status: int) -> None:
+    status: of HTTP; 200 is possible on this wire. detail: why, where the server adds it to the published text.
+    """
+
+    def __init__(self, reason: str, status: int, detail: str = "") -> None:
         super().__init__(reason)
         self.status = status
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Wire:
         except ValueError as exc:
             raise Refused(f"HTTP {answer.status_code} without JSON", answer.status_code) from exc
         if reason := _error_in(body):
-            raise Refused(reason, answer.status_code)
+            raise Refused(reason, answer.status_code, answer.headers.get("X-Error-Detail", ""))
         if answer.is_error:
             raise Refused(f"HTTP {answer.status_code}", answer.status_code)
         return body

@@ -363,7 +363,7 @@ def remote(path, said) -> Callable[..., tuple[DropFolder, list[httpx.Request]]]:
             found = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(found, Exception):
                 raise found
-            return httpx.Response(found[0], json=found[1])
+            return httpx.Response(found[0], json=found[1], headers=dict(found[2:]))
 
         http = httpx.Client(base_url="http://server", transport=httpx.MockTransport(answer))
         return watched(path, WireSink(Wire(http, "secret"), "cam-1", label="OK"), said), requests
@@ -410,10 +410,12 @@ def test_over_http_what_is_no_picture_is_rejected_here_with_its_reason(remote, d
 
 
 def test_over_http_what_the_server_refuses_is_rejected_with_its_words(remote, drop, path):
-    folder, _ = remote(NOT_FOUND)
+    folder, _ = remote(NOT_FOUND, (*NOT_FOUND, ("X-Error-Detail", "over 10 pixels")))
     drop("a.jpg")
+    drop("b.jpg", picture(1))
     assert looks(folder, 2) is True
     assert "Error: image not found" in (path / "rejected" / "a.jpg.reason.txt").read_text()
+    assert "over 10 pixels" in (path / "rejected" / "b.jpg.reason.txt").read_text()
 
 
 # --- the command ---
