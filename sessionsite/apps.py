@@ -1,4 +1,4 @@
-"""The site itself as an application: its commands, checks and background loops."""
+"""The site itself as an application: its commands and checks."""
 
 from django.apps import AppConfig
 
@@ -10,3 +10,6 @@ class SiteConfig(AppConfig):
     label = "sessionsite"
     verbose_name = "Site"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self):
+        from sessionsite import checks  # noqa: F401 - registers them
