@@ -1,0 +1,5 @@
+"""Monitors, pictures, datasets and sessions in the admin. Every change of state is a verb of the services."""
+
+from monitoring.admin import datasets, images, monitors, sessions
+
+__all__ = ["datasets", "images", "monitors", "sessions"]

@@ -1,0 +1,206 @@
+"""Pictures with their boxes drawn, and what people say of them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Count
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+
+from monitoring import services
+from monitoring.admin.monitors import thumbnail
+from monitoring.models import Image, Monitor, Tag, TagChange
+from sessionsite.accounts.admin_base import ScopedAdmin, caller_of, verb_action
+from sessionsite.accounts.admin_parts import NOTHING, in_bytes, moment
+
+BROWSERS_SHOW = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+MONITORS_MAX = 200
+HISTORY_ROWS = 50
+
+
+class BoxCountingChangeList(ChangeList):
+    """Counts the boxes of the page's pictures in one query; a join would count those of the whole table."""
+
+    def get_results(self, request):
+        super().get_results(request)
+        images = list(self.result_list)
+        rows = Tag.objects.filter(image__in=images).order_by().values_list("image")
+        counts = dict(rows.annotate(count=Count("pk")))
+        for image in images:
+            image.box_count = counts.get(image.pk, 0)
+        self.result_list = images
+
+
+class MonitorFilter(admin.SimpleListFilter):
+    """The caller's own monitors; a plain filter would list everybody's."""
+
+    title, parameter_name = "monitor", "monitor"
+
+    def lookups(self, request, model_admin):
+        rows = Monitor.objects.visible_to(caller_of(request)).order_by("slug")
+        return list(rows.values_list("slug", "slug")[:MONITORS_MAX])
+
+    def queryset(self, request, queryset):
+        return queryset.filter(monitor__slug=self.value()) if self.value() else queryset
+
+
+class DeletedFilter(admin.SimpleListFilter):
+    title, parameter_name = "deleted", "deleted"
+
+    def lookups(self, request, model_admin):
+        return [("yes", "deleted"), ("all", "all")]
+
+    def queryset(self, request, queryset):
+        if self.value() == "yes":
+            return queryset.filter(deleted_at__isnull=False)
+        return queryset if self.value() == "all" else queryset.filter(deleted_at__isnull=True)
+
+    def choices(self, changelist):
+        kept, *others = super().choices(changelist)
+        return [{**kept, "display": "kept"}, *others]
+
+
+def _deleting(image: Image) -> tuple[bool, str]:
+    if image.deleted_at:
+        return False, "It is deleted already."
+    return (
+        True,
+        f"It goes out of sight with its boxes ({in_bytes(image.size_bytes)} stay) and can be restored.",
+    )
+
+
+def _restoring(image: Image) -> tuple[bool, str]:
+    return (True, "It is back with its boxes.") if image.deleted_at else (False, "It is not deleted.")
+
+
+def _reviewing(word: str):
+    def effect(image: Image) -> tuple[bool, str]:
+        if image.review == word:
+            return False, f"It is {word} already."
+        return True, f"From {image.review} to {word}."
+
+    return effect
+
+
+def _review(word: str):
+    return verb_action(
+        title=f"Mark as {word}",
+        right="review",
+        effect=_reviewing(word),
+        verb=lambda image, by: services.change_image(image, by=by, review=word),
+    )
+
+
+@admin.register(Image)
+class ImageAdmin(ScopedAdmin):
+    change_right = "annotate"
+    list_display = ("thumb", "label_or_key", "label", "boxes", "review", "split", "place", "taken", "size")
+    list_display_links = ("thumb", "label_or_key")
+    list_select_related = ("monitor", "organisation")
+    list_filter = (
+        DeletedFilter,
+        "review",
+        "split",
+        MonitorFilter,
+        ("received_at", admin.DateFieldListFilter),
+    )
+    sortable_by = ()
+    search_by = {"im_": "key", "se_": "session__key", "": "monitor__slug"}
+    search_help_text = "The beginning of a picture's or a session's key, or a monitor's whole slug."
+    actions = [
+        _review("accepted"),
+        _review("rejected"),
+        _review("doubtful"),
+        verb_action(
+            title="Delete pictures",
+            right="annotate",
+            effect=_deleting,
+            verb=lambda image, by: services.delete_image(image, by=by),
+            about="Deleted pictures can be restored until they are purged.",
+        ),
+        verb_action(
+            title="Restore pictures",
+            right="annotate",
+            effect=_restoring,
+            verb=lambda image, by: services.restore_image(image, by=by),
+        ),
+    ]
+    fields = (
+        "picture", "key", "label", "review", "split", "name", "place", "session_link", "dataset", "taken",
+        "received", "measures", "sha256", "author", "deleted_at", "box_table", "history",
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request, obj=None):
+        writable = {"label", "split"} | ({"review"} if self.may(request, "review", obj) else set())
+        return tuple(name for name in self.fields if name not in writable)
+
+    def get_changelist(self, request, **kwargs):
+        return BoxCountingChangeList
+
+    def get_ordering(self, request):
+        """By a column with an index for what is asked: time within one's organisation or monitor."""
+        is_narrow = "monitor" in request.GET or not caller_of(request).everywhere
+        return ("-received_at", "-pk") if is_narrow else ("-pk",)
+
+    @admin.display(description="")
+    def thumb(self, image):
+        return thumbnail(f"/api/v1/images/{image.key}/thumbnail/", "")
+
+    @admin.display(description="picture")
+    def label_or_key(self, image):
+        return image.name or image.key
+
+    @admin.display(description="boxes")
+    def boxes(self, image):
+        return image.box_count
+
+    @admin.display(description="monitor")
+    def place(self, image):
+        return image.monitor.slug if image.monitor else "–"
+
+    @admin.display(description="taken")
+    def taken(self, image):
+        return moment(image.taken_at)
+
+    @admin.display(description="received")
+    def received(self, image):
+        return moment(image.received_at)
+
+    @admin.display(description="size")
+    def size(self, image):
+        return in_bytes(image.size_bytes)
+
+    @admin.display(description="measures")
+    def measures(self, image):
+        return (
+            f"{image.width} × {image.height}, {image.format}, {in_bytes(image.size_bytes)} with its thumbnail"
+        )
+
+    @admin.display(description="session")
+    def session_link(self, image):
+        if image.session is None:
+            return NOTHING
+        address = f"/admin/sessions_app/session/{image.session_id}/change/"
+        return format_html('<a href="{}">{}</a>', address, image.session)
+
+    @admin.display(description="picture")
+    def picture(self, image):
+        """The picture with its boxes over it; where browsers cannot show the format, its thumbnail."""
+        kind = "file" if image.format in BROWSERS_SHOW else "thumbnail"
+        context = {"image": image, "tags": image.tags.all(), "address": f"/api/v1/images/{image.key}/{kind}/"}
+        return render_to_string("admin/monitoring/image/picture.html", context)
+
+    @admin.display(description="boxes")
+    def box_table(self, image):
+        return render_to_string(
+            "admin/monitoring/image/boxes.html", {"image": image, "tags": image.tags.all()}
+        )
+
+    @admin.display(description="edits")
+    def history(self, image):
+        changes = TagChange.objects.filter(image=image).order_by("-pk")[:HISTORY_ROWS]
+        return render_to_string("admin/monitoring/image/edits.html", {"changes": changes})
+
+    def change_by_verb(self, request, obj, changes):
+        services.change_image(obj, by=caller_of(request).name, **changes)
