@@ -82,6 +82,7 @@ def _monitor_state(
     session = monitor.current_session
     running = session is not None and session.state in OPEN
     return {
+        "at": iso(now),
         "slug": monitor.slug,
         "name": monitor.name,
         "kind": monitor.kind,
@@ -163,7 +164,7 @@ def newest_events(organisation: Organisation, limit: int = FLEET_EVENTS) -> list
 def state_essence(state: dict) -> dict:
     """What decides whether two monitor states say the same: an empty sparkline moves on without a change."""
     flow = state["flow"]
-    return state if any(flow["recent"]) else {**state, "flow": {**flow, "until": None}}
+    return {**state, "at": None, "flow": flow if any(flow["recent"]) else {**flow, "until": None}}
 
 
 def fleet_essence(state: dict) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitoring.api.lane import NativePictures
 from monitoring.api.rosepetal.lane import RosepetalPictures
+from monitoring.api.state_lane import NativeState, RosepetalState, StateLane
 from monitoring.ingest import PictureLane
 from sessionsite import background
 from sessionsite.accounts.credentials import AccountsIdentify
@@ -27,6 +28,7 @@ class Site:
         self._live = live_consumer(identify)
         self._streams = event_stream(identify)
         self._pictures = PictureLane([RosepetalPictures(), NativePictures()])
+        self._states = StateLane([NativeState(), RosepetalState()])
         self._pages = PooledHandler()
 
     async def __call__(self, scope, receive, send) -> None:
@@ -36,7 +38,7 @@ class Site:
         background.start()
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
-        elif (claimed := self._pictures.claim(scope)) is not None:
+        elif (claimed := self._pictures.claim(scope) or self._states.claim(scope)) is not None:
             await claimed(scope, receive, send)
         elif scope["path"].startswith(STREAM_PREFIX):
             await self._streams(scope, receive, send)

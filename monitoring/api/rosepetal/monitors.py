@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-from contextlib import suppress
+import pybase64
 
 from monitoring import services
 from monitoring.api.rosepetal.base import RosepetalView
 from monitoring.api.rosepetal.reading import BadBody, json_object, text_of, whole_number
 from monitoring.api.rosepetal.shapes import START_STOP, Answer, result
-from monitoring.models import Image, Monitor
+from monitoring.models import Monitor
 from monitoring.state import monitor_state
 from sessions_app.models import Session, SessionEvent
-from sessionsite.common.clock import to_epoch_ms
-from sessionsite.common.files import media_file
+from sessionsite.common.clock import parse_iso, to_epoch_ms
+from sessionsite.common.files import media_file, media_path
 
 SESSIONS_MAX = 100
 
@@ -59,9 +58,7 @@ class State(RosepetalView):
 
     def get(self, request, slug: str) -> Answer:
         monitor = self.monitor(slug, "read")
-        return Answer(
-            live_state(Monitor.objects.for_messages().select_related("last_image").get(pk=monitor.pk))
-        )
+        return Answer(live_state(monitor_state(Monitor.objects.for_messages().get(pk=monitor.pk))))
 
 
 class Sessions(RosepetalView):
@@ -93,9 +90,8 @@ class Controller(RosepetalView):
         return Answer(result("Error: not the pending request", error=True))
 
 
-def live_state(monitor: Monitor) -> dict:
-    """The live node of `monitor`; the total of a stopped one is that of its last session."""
-    state = monitor_state(monitor)
+def live_state(state: dict) -> dict:
+    """The live node of a monitor's state; the total of a stopped one is that of its last session."""
     total = state["total_counter"]
     action = {"status": state["controller"]["status"]}
     if state["controller"]["request"]:
@@ -103,18 +99,23 @@ def live_state(monitor: Monitor) -> dict:
     return {
         "status": state["running"],
         "session": state["session"]["key"] if state["session"] else "",
-        "image": {"imageData": thumbnail_base64(monitor.last_image)},
+        "image": {"imageData": thumbnail_base64(state["organisation"], state["last_image"])},
         "totalCounter": total,
         "flow": {"current_flow_rate": state["flow"]["current_flow_rate"], "total_processed": total},
         "controller": {"action": action},
+        "at": to_epoch_ms(parse_iso(state["at"])),
     }
 
 
-def thumbnail_base64(image: Image | None) -> str:
+def thumbnail_base64(organisation: str, image: dict | None) -> str:
     """The 300 px WebP thumbnail in base64; empty text where there is none."""
-    with suppress(FileNotFoundError):
-        return base64.b64encode(media_file(image.thumbnail_path).read_bytes()).decode() if image else ""
-    return ""
+    if image is None:
+        return ""
+    try:
+        path = media_file(media_path(organisation, image["key"], "thumb.webp"))
+        return pybase64.b64encode(path.read_bytes()).decode()
+    except FileNotFoundError:
+        return ""
 
 
 def session_documents(sessions: list[Session], monitor: Monitor) -> list[dict]:

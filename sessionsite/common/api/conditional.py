@@ -6,11 +6,11 @@ import hashlib
 import re
 
 import orjson
-from django.utils.cache import patch_cache_control
 from rest_framework.response import Response
 
 from sessionsite.common.errors import DomainError, PreconditionRequired
 
+CACHE_CONTROL = "private, no-cache"  # keep it, and ask each time
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"|(\d{1,18})', re.ASCII)
 
 
@@ -45,10 +45,19 @@ def with_etag(request, data: dict, *, revision: int, essence=None) -> Response:
 
     essence: what decides whether two answers say the same, where that is less than all of `data`.
     """
-    digest = hashlib.sha256(orjson.dumps(data if essence is None else essence)).hexdigest()[:20]
-    tag = f'W/"{revision}-{digest}"'
-    known = [part.strip() for part in request.headers.get("If-None-Match", "").split(",")]
-    response = Response(status=304) if tag in known or "*" in known else Response(data)
-    response["ETag"] = tag
-    patch_cache_control(response, private=True, no_cache=True)
+    tag = etag_of(revision, data if essence is None else essence)
+    is_same = is_known(request.headers.get("If-None-Match", ""), tag)
+    response = Response(status=304) if is_same else Response(data)
+    response["ETag"], response["Cache-Control"] = tag, CACHE_CONTROL
     return response
+
+
+def etag_of(revision: int, essence) -> str:
+    """A weak tag of a revision and of what is said with it."""
+    return f'W/"{revision}-{hashlib.sha256(orjson.dumps(essence)).hexdigest()[:20]}"'
+
+
+def is_known(if_none_match: str, tag: str) -> bool:
+    """Whether the caller has the answer of this tag."""
+    known = [part.strip() for part in if_none_match.split(",")]
+    return tag in known or "*" in known
