@@ -27,7 +27,7 @@ class Away(Exception):
 class Refused(Exception):
     """The server answered and said no.
 
-    status: of HTTP; 200 is possible on this wire. detail: why, where the server adds it to the published text.
+    status: of HTTP; 200 is possible on this wire. detail: why, where the server adds that to the text.
     """
 
     def __init__(self, reason: str, status: int, detail: str = "") -> None:
