@@ -41,15 +41,17 @@ def prepare_demo() -> list[str]:
     """
     if not token_path().exists():
         organisation = Organisation.objects.get(slug="default")
-        lines = [f"{slug} {_add_camera(organisation, slug, name)}\n" for slug, name in CAMERAS.items()]
+        free = CAMERAS.keys() - set(Monitor.objects.filter(is_demo=False).values_list("slug", flat=True))
+        lines = [f"{slug} {_add_camera(organisation, slug)}\n" for slug in sorted(free)]
         write_file(token_path(), "".join(lines).encode())
     monitors = Monitor.objects.filter(is_demo=True, archived_at__isnull=True, slug__in=CAMERAS)
     return list(monitors.order_by("slug").values_list("slug", flat=True))
 
 
-def _add_camera(organisation: Organisation, slug: str, name: str) -> str:
+def _add_camera(organisation: Organisation, slug: str) -> str:
     """The token of a camera whose monitor is there and runs."""
-    monitor = Monitor.objects.filter(slug=slug, organisation=organisation, is_demo=True).first()
+    name = CAMERAS[slug]
+    monitor = Monitor.objects.filter(slug=slug).first()
     if monitor is None:
         monitor = create_monitor(
             organisation, slug=slug, name=name, expected_interval_s=INTERVAL_S, is_demo=True, by=BY
