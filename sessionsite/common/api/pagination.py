@@ -115,7 +115,7 @@ class KeysetPagination(BasePagination):
 
     @staticmethod
     def _value(model, name: str, raw) -> Value:
-        field = model._meta.get_field(name)
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
         try:
             value = field.to_python(raw)
             field.run_validators(value)  # the range of integers
