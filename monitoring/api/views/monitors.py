@@ -5,11 +5,13 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
 from devices.api.views import AttachedDevices
 from devices.services import device_of, note_seen
 from monitoring import services
+from monitoring.api.batches import BATCH_SCHEMA, take_in_batch
 from monitoring.api.filters import MonitorFilters, PictureFilters
 from monitoring.api.serializers import (
     AcknowledgedSerializer,
@@ -74,6 +76,7 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
         "stop": "control",
         "acknowledge": "control",
         "add_image": "ingest",
+        "add_images": "ingest",
         "add_device": "admin",
         "remove_device": "admin",
     }
@@ -208,6 +211,11 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
     @images.mapping.post
     def add_image(self, request, slug):
         return take_in(self, monitor=self.get_object())
+
+    @BATCH_SCHEMA
+    @action(detail=True, methods=["post"], url_path="images/batch", parser_classes=[MultiPartParser])
+    def add_images(self, request, slug):
+        return take_in_batch(self, self.get_object())
 
     def attach_device(self, monitor, device) -> None:
         services.attach_device(monitor, device, by=self.by)
