@@ -1,4 +1,4 @@
-// The boxes over a large picture: shown, chosen, drawn, moved by keys. Saving is the business of tagging.js.
+// The boxes over a large picture: shown, chosen, drawn, moved by keys. Saving is the business of edits.js.
 
 import { svg } from "./dom.js";
 

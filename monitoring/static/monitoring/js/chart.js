@@ -60,16 +60,17 @@ export class RateChart {
     this.intervalS = intervalS;
     if (!this.counts) return;
     const untilS = Math.round(Date.parse(flow.until) / 1000);
-    const fresh = new Map();
+    const fresh = new Map(); // index -> { count, parts }
     flow.recent.forEach((count, index) => {
       const startS = untilS - (flow.recent.length - index) * flow.bucket_s;
       const at = Math.floor((startS - this.fromS) / this.bucketS);
       const part = fresh.get(at) ?? { count: 0, parts: 0 };
       fresh.set(at, { count: part.count + count, parts: part.parts + 1 });
     });
+    const newest = Math.max(...fresh.keys());
     const whole = this.bucketS / flow.bucket_s;
     for (const [at, { count, parts }] of fresh) {
-      if (at < 0 || (parts < whole && at < Math.max(...fresh.keys()))) continue;
+      if (at < 0 || (parts < whole && at < newest)) continue; // of the oldest one a part has been cut off
       while (this.counts.length <= at) this.counts.push(0);
       this.counts[at] = count;
     }
@@ -81,10 +82,12 @@ export class RateChart {
     this.plot?.setData(this.#data());
   }
 
+  /** The last bucket is still filling: it is left out. */
   #data() {
-    this.gaps = gapsIn(this.counts, this.bucketS, Math.max(SHORTEST_GAP_S, 3 * (this.intervalS ?? 0)));
-    const times = this.counts.map((_, index) => this.fromS + index * this.bucketS);
-    return [times, ratesIn(this.counts, this.bucketS, this.gaps)];
+    const counts = this.counts.slice(0, -1);
+    this.gaps = gapsIn(counts, this.bucketS, Math.max(SHORTEST_GAP_S, 3 * (this.intervalS ?? 0)));
+    const times = counts.map((_, index) => this.fromS + index * this.bucketS);
+    return [times, ratesIn(counts, this.bucketS, this.gaps)];
   }
 
   #rebuild() {
@@ -98,7 +101,7 @@ export class RateChart {
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zoneName()),
       legend: { show: false }, cursor: { show: false },
       scales: { x: { range: () => [this.#now() - MINUTES * 60, this.#now()] }, y: { range: (_, __, top) => [0, Math.max(1, top * 1.15, this.#target() * 1.25)] } },
-      axes: [{ ...axis, space: 60, values: (_, splits) => splits.map(clock) }, { ...axis, size: 44 }],
+      axes: [{ ...axis, size: 28, space: 60, values: (_, splits) => splits.map(clock) }, { ...axis, size: 44 }],
       series: [{}, { stroke: curve, width: 1.5, points: { show: false }, spanGaps: false }],
       hooks: { drawClear: [(plot) => this.#hatch(plot, line)], draw: [(plot) => this.#drawTarget(plot, line)] },
     }, this.#data(), this.place);

@@ -3,10 +3,10 @@
 import { Boxes } from "./boxes.js";
 import { element, find, may, setText } from "./dom.js";
 import { onKey } from "./keys.js";
-import { announce } from "./notice.js";
+import { Edits } from "./edits.js";
+import { announce, notify } from "./notice.js";
 import { Palette } from "./palette.js";
 import { Picture, zoomButtons } from "./picture.js";
-import { Tagging } from "./tagging.js";
 
 const FIRST_BOX_LABEL = "defect";
 
@@ -21,27 +21,38 @@ export class Editor {
         this.#aim();
       },
       draw: (box) => this.#add(box),
-      move: (key, box) => this.tagging.move(key, box),
+      move: (key, box) => this.edits.change(key, box),
     });
     this.palette = new Palette(find("[data-palette]", place), { store, choose: (label) => this.label(label) });
-    this.tagging = new Tagging();
-    this.tagging.addEventListener("change", () => this.#render());
+    this.edits = null; // of the picture that is shown
     zoomButtons(place, this.picture);
     this.#wire();
   }
 
-  /** Shows `image` with its boxes and lets them be edited. */
+  /** Shows `image` with its boxes and lets them be edited. Resolves to false when another one is shown instead. */
   async show(image) {
-    const isOther = image.key !== this.tagging.image?.key;
-    if (isOther) {
-      this.boxes.stopDrawing();
-      this.boxes.choose(null);
+    const isShown = await this.picture.show(image, describe(image));
+    if (!isShown) return false;
+    if (image.key === this.image?.key) {
+      this.edits.take(image);
+      return true;
     }
-    if (await this.picture.show(image, describe(image))) this.tagging.show(image);
+    this.boxes.stopDrawing();
+    this.boxes.choose(null);
+    const edits = new Edits(image, () => this.#changed(edits));
+    this.edits = edits;
+    this.#render();
+    return true;
   }
 
   get image() {
-    return this.tagging.image;
+    return this.edits?.image ?? null;
+  }
+
+  /** A change of a picture that is no longer shown is told of only when it was refused. */
+  #changed(edits) {
+    if (edits === this.edits) this.#render();
+    else if (edits.status.word === "refused") notify(`${edits.image.name || "A picture"}: ${edits.status.text}`, { kind: "error" });
   }
 
   /** Gives `label` to the chosen box, to the next box while drawing, else to the picture. */
@@ -50,8 +61,8 @@ export class Editor {
     if (this.boxes.isDrawing) {
       this.nextLabel = label;
       this.#aim();
-    } else if (this.boxes.chosen) this.tagging.relabel(this.boxes.chosen, label);
-    else this.tagging.changeImage({ label: label === this.image.label ? "" : label });
+    } else if (this.boxes.chosen) this.edits.change(this.boxes.chosen, { label });
+    else this.edits.changeImage({ label: label === this.image.label ? "" : label });
   }
 
   draw() {
@@ -65,12 +76,13 @@ export class Editor {
 
   /** Somebody works on this very picture: a page that follows the newest one stays here. */
   #engage() {
+    this.picture.keep();
     this.place.dispatchEvent(new CustomEvent("engage"));
   }
 
   #add(box) {
     this.nextLabel = this.#labelOfNext();
-    this.tagging.add(this.nextLabel, box);
+    this.edits.add(this.nextLabel, box);
     this.#aim();
   }
 
@@ -80,7 +92,7 @@ export class Editor {
 
   #removeChosen() {
     if (!this.boxes.chosen) return false;
-    this.tagging.remove(this.boxes.chosen);
+    this.edits.remove(this.boxes.chosen);
     return true;
   }
 
@@ -100,7 +112,7 @@ export class Editor {
       });
     }
     for (const key of ["Delete", "Backspace"]) onKey(key, key === "Delete" ? "Delete the chosen box" : "", () => this.#removeChosen());
-    onKey("z", "Undo the last change of this picture", () => this.tagging.undo());
+    onKey("z", "Undo the last change of this picture", () => this.edits?.undo());
     onKey("Escape", "Leave drawing, let the box go", () => this.#escape());
     if (may("review")) {
       onKey("a", "Accept the picture", () => this.review("accepted"));
@@ -110,7 +122,7 @@ export class Editor {
 
   review(word) {
     if (!this.image) return;
-    this.tagging.changeImage({ review: this.image.review === word ? "unreviewed" : word });
+    this.edits.changeImage({ review: this.image.review === word ? "unreviewed" : word });
   }
 
   #escape() {
@@ -131,8 +143,8 @@ export class Editor {
   }
 
   #aim() {
-    if (!this.tagging?.image) return;
-    const chosen = this.boxes.chosen && this.tagging.tag(this.boxes.chosen);
+    if (!this.image) return;
+    const chosen = this.boxes.chosen && this.edits.tag(this.boxes.chosen);
     if (this.boxes.isDrawing) this.palette.aim("box", "the next box", this.#labelOfNext());
     else if (chosen) this.palette.aim("box", "the chosen box", chosen.label);
     else this.palette.aim("picture", "the picture", this.image.label);
@@ -141,7 +153,7 @@ export class Editor {
   }
 
   #render() {
-    const { image, status } = this.tagging;
+    const { image, status } = this.edits;
     this.boxes.show(image.tags);
     this.palette.offer("box", image.tags.map((tag) => tag.label));
     this.palette.offer("picture", [image.label]);
@@ -181,7 +193,7 @@ export class Editor {
       }, tag.label),
       element("span", { class: "quiet small" }, tag.isSaving ? "saving…" : [tag.author, tag.source === "operator" ? "" : tag.source].filter(Boolean).join(", ")),
       may("annotate") && !tag.isSaving && element("button", {
-        type: "button", class: "button button-bare", "aria-label": `Delete the box ${tag.label}`, title: "Delete", onclick: () => this.tagging.remove(tag.key),
+        type: "button", class: "button button-bare", "aria-label": `Delete the box ${tag.label}`, title: "Delete", onclick: () => this.edits.remove(tag.key),
       }, "×"));
   }
 }

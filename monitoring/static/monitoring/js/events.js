@@ -8,7 +8,17 @@ const MOST = 200;
 const LEVELS = { all: 0, warning: 1, error: 2 };
 const SEVERITY = { info: 0, warning: 1, error: 2 };
 
-const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+const count = (number, word, more = `${word}s`) => `${number} ${number === 1 ? word : more}`;
+
+/** "box scratch added by ann", or "3 boxes changed by ann". */
+function boxWords({ changes = [], count: number, by }) {
+  const [first] = changes;
+  const one = first && changes.length === 1 ? `box ${(first.after ?? first.before).label} ${first.verb}` : null;
+  return `${one ?? `${count(number ?? changes.length, "box", "boxes")} changed`}${by ? ` by ${by}` : ""}`;
+}
+
+/** What a camera says of its own pictures, part by part, is no news on a wall; the session's page has it. */
+export const isNews = (event) => !(event.kind === "tags_changed" && event.detail.source === "device");
 
 // What each kind of entry says. An unknown kind is shown by its own name, so nothing is hidden.
 const WORDS = {
@@ -18,16 +28,16 @@ const WORDS = {
   controller_acked: () => "controller answered",
   images_added: ({ count: number }) => count(number ?? 1, "picture"),
   late_image_added: ({ name }) => `took a late picture${name ? ` ${name}` : ""}`,
-  tags_changed: ({ by }) => `boxes changed${by ? ` by ${by}` : ""}`,
+  tags_changed: (detail) => boxWords(detail),
   image_changed: ({ by }) => `picture changed${by ? ` by ${by}` : ""}`,
   image_deleted: ({ by }) => `picture deleted${by ? ` by ${by}` : ""}`,
   image_restored: ({ by }) => `picture restored${by ? ` by ${by}` : ""}`,
   camera_late: () => "is late",
   camera_lost: () => "is lost",
   camera_back: () => "is back",
-  marker: ({ name, text }) => `mark: ${text ?? name ?? ""}`,
+  marker: ({ label, by }) => `mark: ${label}${by ? ` by ${by}` : ""}`,
   notes_changed: ({ by }) => `notes changed${by ? ` by ${by}` : ""}`,
-  renamed: ({ name, to }) => `renamed to ${to ?? name ?? ""}`,
+  renamed: ({ after, by }) => `renamed to “${after}”${by ? ` by ${by}` : ""}`,
   moved: ({ to }) => `is now ${to}`,
   server_restarted: () => "went on after a server restart",
   stale: () => "nothing came in for too long",
@@ -67,7 +77,7 @@ export class EventList {
 
   /** Newest first or any order: what is new goes on top, by time. */
   add(events) {
-    const fresh = events.filter((event) => !this.seen.has(idOf(event)));
+    const fresh = events.filter((event) => isNews(event) && !this.seen.has(idOf(event)));
     if (!fresh.length) return;
     for (const event of fresh) this.seen.add(idOf(event));
     if (this.isPaused) this.held.push(...fresh);

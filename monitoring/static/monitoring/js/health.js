@@ -8,7 +8,7 @@ import { timeElement } from "./times.js";
 
 const EVERY_MS = 5_000;
 const STATES = { ok: ["running", "ok"], degraded: ["late", "degraded"], failing: ["error", "failing"] };
-const NAMES = { database: "Database", layer: "Channel layer", disk: "Disk", loops: "Background loops", live: "Live readers" };
+const NAMES = { disk: "Disk", database: "Database", layer: "Channel layer", live: "Live readers", loops: "Background loops" };
 
 const isTime = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value);
 
@@ -40,7 +40,7 @@ function table(rows) {
 
 function panel(name, part) {
   const lists = Object.entries(part).filter(([, value]) => Array.isArray(value) && value.length);
-  return element("section", { class: "panel stack" },
+  return element("section", { class: lists.length ? "panel stack wide" : "panel stack" },
     element("div", { class: "row" }, element("h2", {}, NAMES[name] ?? name), part.status ? chip(...STATES[part.status]) : null),
     part.reason ? element("p", {}, part.reason) : null,
     name === "disk" && part.free_bytes !== undefined ? element("p", {}, formatDaysLeft({ ...part, status: part.room })) : null,

@@ -5,7 +5,7 @@ import { Editor } from "./editor.js";
 import { find, findAll, pageData, setText } from "./dom.js";
 import { onKey } from "./keys.js";
 import { live } from "./live.js";
-import { notifyError } from "./notice.js";
+import { notifyUnread } from "./notice.js";
 
 const image = pageData("image");
 const known = pageData("labels");
@@ -32,7 +32,7 @@ if (image.session) {
     event: ({ detail, kind }) => {
       if (detail.image !== image.key) return;
       if (kind === "image_deleted") find("#deleted").hidden = false;
-      else get(`/api/v1/images/${image.key}/`).then((newer) => editor.tagging.show(newer), notifyError);
+      else get(`/api/v1/images/${image.key}/`).then((newer) => editor.show(newer), notifyUnread);
     },
   });
 }

@@ -10,7 +10,7 @@ import { onKey } from "./keys.js";
 import { live } from "./live.js";
 import { showLabels } from "./labels.js";
 import { chip } from "./marks.js";
-import { notifyError } from "./notice.js";
+import { notifyError, notifyUnread } from "./notice.js";
 import { Notes } from "./notes.js";
 import { RunButton } from "./runbutton.js";
 import { showGap } from "./gaps.js";
@@ -81,7 +81,7 @@ function followSession(key) {
     event: takeEvent,
     gap: (gap) => showGap(find("#gaps"), gap, `/sessions/${key}/`),
   }, { after: isFirst ? first.session?.last_seq ?? null : 0 });
-  if (!isFirst) loadFilm().catch(notifyError);
+  if (!isFirst) loadFilm().catch(notifyUnread);
 }
 
 function takeEvent(event) {
@@ -90,21 +90,20 @@ function takeEvent(event) {
   const { image } = event.detail;
   if (!image) return;
   if (event.kind === "image_deleted") film.drop(image);
-  else refresh(image);
+  else refresh(image).catch(notifyUnread);
 }
 
 /** A long burst names only some of its pictures: then the strip is read again. */
 function takeImages(event) {
   const { images = [], count } = event.detail;
-  if (images.length < count) loadFilm().catch(notifyError);
+  if (images.length < count) loadFilm().catch(notifyUnread);
   else film.add(images);
-  if (isFollowing) film.mark(images.at(-1)?.key ?? film.chosen);
 }
 
 async function refresh(key) {
   const image = await get(`/api/v1/images/${key}/`);
   film.update(image);
-  if (image.key === editor.image?.key) editor.tagging.show(image);
+  if (image.key === editor.image?.key) editor.show(image);
 }
 
 async function loadFilm() {
@@ -113,10 +112,10 @@ async function loadFilm() {
   film.mark(editor.image?.key ?? page.results[0]?.key ?? null);
 }
 
-function open(image) {
+async function open(image) {
   const was = editor.image;
   if (was?.key === image.key && was.revision >= image.revision) return;
-  editor.show(image);
+  if (!(await editor.show(image))) return;
   film.mark(image.key);
   find("#open-image").href = `/images/${image.key}/`;
   find("#picture-time").replaceChildren(timeElement(image.taken_at));
@@ -127,7 +126,7 @@ function open(image) {
 async function pick(key) {
   follow(false);
   try {
-    open(await get(`/api/v1/images/${key}/`));
+    await open(await get(`/api/v1/images/${key}/`));
   } catch (refusal) {
     notifyError(refusal);
   }
@@ -161,7 +160,7 @@ editor.place.addEventListener("imagechange", (event) => film.update(event.detail
 editor.place.addEventListener("engage", () => follow(false));
 
 show(first);
-loadFilm().catch(notifyError);
-chart.load().catch(notifyError);
+loadFilm().catch(notifyUnread);
+chart.load().catch(notifyUnread);
 live.subscribe(`monitor:${slug}`, { state: show });
 everySecond(tick);

@@ -12,8 +12,8 @@ const form = find("#new-monitor");
 const SLUG = /^[a-z0-9-]{1,64}$/;
 const shot = new Shot(find("#first-picture"));
 
-/** "Line 3, exit" -> "line-3-exit" */
-const slugOf = (name) => name.toLowerCase().normalize("NFD").replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 64);
+/** "Line 3, Éxit" -> "line-3-exit" */
+const slugOf = (name) => name.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 64);
 
 function followName() {
   const { name, slug } = form.elements;
@@ -76,7 +76,7 @@ async function sendFiles(slug, files) {
   for (const file of files) {
     try {
       const body = file.type ? file : new Blob([file], { type: "application/octet-stream" });
-      await post(`/api/v1/monitors/${slug}/images/`, body);
+      await post(`/api/v1/monitors/${slug}/images/?name=${encodeURIComponent(file.name)}`, body);
     } catch (refusal) {
       notifyError(refusal);
       return;

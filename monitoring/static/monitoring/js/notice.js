@@ -20,6 +20,12 @@ export function notify(text, { kind = "info", action = null } = {}) {
 
 export const notifyError = (error) => notify(error.message, { kind: "error" });
 
+/** For what a page reads by itself: that the server cannot be reached is said by the link badge. */
+export function notifyUnread(error) {
+  if (!("status" in error)) throw error;
+  if (error.code !== "unreachable") notifyError(error);
+}
+
 /** Says `text` to screen readers; what comes within a moment is said together, once. */
 export function announce(text) {
   said.push(text);

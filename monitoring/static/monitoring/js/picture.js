@@ -26,10 +26,7 @@ export class Picture {
   /** Shows `image` once it has been decoded. Resolves to false when another one was wanted meanwhile, or it failed. */
   async show(image, description) {
     this.wanted = image.key;
-    if (this.image?.key === image.key) {
-      this.image = image;
-      return true;
-    }
+    if (this.image?.key === image.key) return true;
     const next = new Image();
     next.draggable = false;
     next.src = image.file_url;
@@ -45,6 +42,11 @@ export class Picture {
     if (!hasSameShape) this.reset();
     this.#layOut();
     return true;
+  }
+
+  /** Stays with what is shown: a picture that is still being fetched no longer replaces it. */
+  keep() {
+    this.wanted = this.image?.key;
   }
 
   /** A format that no browser shows (TIFF): the thumbnail stands in. */

@@ -37,9 +37,10 @@ export class RunButton {
 
   /** The live state that follows shows the other verb; a refusal puts this one back. */
   async #call(slug, verb, meanwhile) {
-    const button = this.button;
+    const { button } = this;
+    if (button.getAttribute("aria-disabled") === "true") return;
     const word = button.lastChild.textContent;
-    button.disabled = true;
+    button.setAttribute("aria-disabled", "true"); // not `disabled`: that would take the focus away
     button.lastChild.textContent = meanwhile;
     try {
       const session = await post(`/api/v1/monitors/${slug}/${verb}/`);
@@ -47,7 +48,7 @@ export class RunButton {
     } catch (refusal) {
       notifyError(refusal);
     } finally {
-      button.disabled = false;
+      button.removeAttribute("aria-disabled");
       button.lastChild.textContent = word;
     }
   }

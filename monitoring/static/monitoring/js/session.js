@@ -8,7 +8,7 @@ import { showGap } from "./gaps.js";
 import { showLabels } from "./labels.js";
 import { live } from "./live.js";
 import { sessionChip } from "./marks.js";
-import { notifyError } from "./notice.js";
+import { notifyUnread } from "./notice.js";
 import { Notes } from "./notes.js";
 import { everySecond, formatElapsed, serverNow, timeElement } from "./times.js";
 
@@ -98,7 +98,7 @@ function follow(event) {
     for (const each of images) if (!find(`[data-key="${each.key}"]`, grid)) grid.prepend(cell(each));
     find("#no-images").hidden = grid.children.length > 0;
   } else if (event.kind === "image_deleted") find(`[data-key="${image}"]`, grid)?.remove();
-  else if (image) get(`/api/v1/images/${image}/`).then((newer) => find(`[data-key="${image}"]`, grid)?.replaceWith(cell(newer)), notifyError);
+  else if (image) get(`/api/v1/images/${image}/`).then((newer) => find(`[data-key="${image}"]`, grid)?.replaceWith(cell(newer)), notifyUnread);
 }
 
 function startName() {
@@ -120,13 +120,13 @@ function startName() {
   });
 }
 
-find("#more-events").addEventListener("click", () => loadEvents().catch(notifyError));
-find("#more-images").addEventListener("click", () => loadImages().catch(notifyError));
+find("#more-events").addEventListener("click", () => loadEvents().catch(notifyUnread));
+find("#more-images").addEventListener("click", () => loadImages().catch(notifyUnread));
 startName();
 show(session);
 live.subscribe(`session:${key}`, {
   state: show, event: follow, gap: (gap) => showGap(find("#gaps"), gap, ""),
 }, { after: session.last_seq });
-loadUntilTarget().catch(notifyError);
-loadImages().catch(notifyError);
+loadUntilTarget().catch(notifyUnread);
+loadImages().catch(notifyUnread);
 everySecond(tick);

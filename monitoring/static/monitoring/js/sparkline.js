@@ -27,7 +27,7 @@ export class Sparkline {
   show(flow, intervalS) {
     const target = intervalS ? 60 / intervalS : null;
     const window = Math.min(12, Math.max(3, Math.ceil((3 * (intervalS ?? 0)) / flow.bucket_s)));
-    const rates = ratesOf(flow.recent, flow.bucket_s, window);
+    const rates = ratesOf(flow.recent.slice(0, -1), flow.bucket_s, window); // the last bucket is still filling
     const top = Math.max(1, ...rates, (target ?? 0) * 1.25);
     const y = (rate) => (HEIGHT - 2 - (rate / top) * (HEIGHT - 4)).toFixed(1);
     const x = (index) => ((index / (rates.length - 1)) * WIDTH).toFixed(1);
