@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import connections
+from django.db import DatabaseError, connection, connections
 
 from sessionsite.common import hub
 
@@ -21,6 +21,7 @@ DRAIN_S = 6.0  # for requests in flight
 SOCKETS_S = 1.0  # for the closing handshake of sockets
 OVER_AFTER_S = 9.5
 STEP_S = 0.02
+JOURNAL_MS = 1000
 GOING_AWAY = 4012  # close code: the server goes away, reconnect
 
 _watchdog: threading.Timer | None = None
@@ -77,11 +78,27 @@ def _end(signum, frame) -> None:
     raise SystemExit(0)
 
 
+def fold_journal() -> None:
+    """SQLite's write-ahead journal is in the database file, so that the file alone can be copied.
+
+    Connections of other threads are still open; SQLite does this by itself only when the last one closes.
+    """
+    if connection.vendor != "sqlite":
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout={JOURNAL_MS}")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except DatabaseError:  # nothing is lost: it is read again at the next start
+        logger.warning("the journal of the database could not be folded", exc_info=True)
+
+
 def end_process() -> None:
     """End with code 0 without tearing the interpreter down: everything is closed, threads may still wait.
 
     CPython 3.11 was seen to crash in that last step after daphne had served event streams.
     """
+    fold_journal()
     connections.close_all()
     logging.shutdown()
     sys.stdout.flush()

@@ -53,6 +53,8 @@ def test_an_idle_server_stops_at_once_with_code_0(kind, sig, data_dir):
         code, seconds = server.stop(sig)
         assert (code, seconds < 5) == (0, True), server.output
         assert server.lines[-1] == "Stopped."
+    journal = data_dir / "db.sqlite3-wal"
+    assert not journal.exists() or journal.stat().st_size == 0  # the database file alone is the whole
 
 
 @both_servers
@@ -214,3 +216,11 @@ def test_runserver_is_daphne_and_answers(data_dir):
             except httpx.ConnectError:
                 assert time.monotonic() < end
         assert answer.json()["status"] == "ok"
+
+
+def test_a_worker_runs_the_loops_without_a_web_server(data_dir):
+    with running(Process, "worker", data_dir=data_dir) as worker:
+        worker.wait_for_line("Working")
+        code, seconds = worker.stop()
+        assert (code, seconds < 5) == (0, True), worker.output
+        assert worker.lines[-1] == "Stopped."

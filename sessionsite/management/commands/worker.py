@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 from sessionsite import background
 from sessionsite.startup import prepare
-from sessionsite.stopping import end_in_any_case
+from sessionsite.stopping import end_in_any_case, end_process
 
 
 class Command(BaseCommand):
@@ -19,6 +19,7 @@ class Command(BaseCommand):
         prepare()
         asyncio.run(self.work())
         self.stdout.write("Stopped.")
+        end_process()
 
     async def work(self) -> None:
         stopping = asyncio.Event()
