@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from monitoring.models import Monitor
@@ -24,7 +25,8 @@ def summary(session: Session) -> str:
     if session.last_item_at:
         last = f", the last {span(timezone.now() - session.last_item_at)} ago"
     ran = duration(session.started_at, session.stopped_at)
-    return f"{session.key} ({ran}, {session.total_counter:,} pictures{last})"
+    pictures = f"{session.total_counter:,} picture{pluralize(session.total_counter)}"
+    return f"{session.key} ({ran}, {pictures}{last})"
 
 
 def starting(monitor: Monitor) -> tuple[bool, str]:

@@ -19,6 +19,7 @@ from sessionsite.common.access import RIGHTS
 from sessionsite.common.errors import DomainError
 
 admin.site.unregister(Group)  # rights come from memberships
+admin.site.enable_nav_sidebar = False  # wide lists need the room; the way back stands above each page
 
 
 @admin.register(User)
