@@ -35,7 +35,7 @@ class Site:
         if scope["type"] == "lifespan":
             await self._live_on(receive, send)
             return
-        background.start()
+        self._begin()
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         elif (claimed := self._pictures.claim(scope) or self._states.claim(scope)) is not None:
@@ -44,6 +44,11 @@ class Site:
             await self._streams(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+
+    @staticmethod
+    def _begin() -> None:
+        background.start()
+        hub.get_hub()  # also without a reader: it tells other processes what is committed here
 
     async def _socket(self, scope, receive, send) -> None:
         if scope["path"] in SOCKET_PATHS:
@@ -57,7 +62,7 @@ class Site:
         while True:
             event = (await receive())["type"]
             if event == "lifespan.startup":
-                background.start()
+                self._begin()
                 await send({"type": "lifespan.startup.complete"})
             elif event == "lifespan.shutdown":
                 await hub.shutdown()

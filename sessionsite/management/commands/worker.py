@@ -8,6 +8,7 @@ import signal
 from django.core.management.base import BaseCommand
 
 from sessionsite import background
+from sessionsite.common import hub
 from sessionsite.startup import prepare
 from sessionsite.stopping import end_in_any_case, end_process
 
@@ -30,8 +31,10 @@ class Command(BaseCommand):
 
         for sig in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sig, stop)
+        hub.get_hub()  # the web processes hear at once of what the loops commit
         background.start(always=True)
         self.stdout.write("Working. Stop with Ctrl-C.")
         self.stdout.flush()
         await stopping.wait()
         await background.stop()
+        await hub.shutdown()
