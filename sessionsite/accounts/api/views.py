@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
@@ -115,12 +116,16 @@ class TokenViewSet(Listed, Retrieved, BaseViewSet):
     serializer_class = TokenSerializer
     filterset_class = OrganisationFilters
     lookup_field, lookup_value_regex = "key", "tk_[0-9a-z]{26}"
-    required_rights = {"create": "admin", "destroy": "read", "revoke": "read"}  # what is shown may be revoked
+    required_rights = {"create": "admin", "destroy": "read", "revoke": "read"}
 
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
         return self.queryset.shown_to(self.caller)
+
+    def get_object(self) -> ApiToken:
+        """One of those that the caller is shown: an admin's, or the caller's own, which both may revoke."""
+        return get_object_or_404(self.get_queryset(), key=self.kwargs["key"])
 
     @extend_schema(
         summary="A new token; the only answer that holds its secret",

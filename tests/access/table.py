@@ -1,0 +1,220 @@
+"""Who gets in where: one row per address and method. A new address needs a row here, or the walk fails.
+
+Rows are made by `api` (native REST), `page` (pages with a login), `wire` (the Rosepetal adapter),
+`open_to_all` and `closed`. Words in < > are names of the world (world.py); the resolver's own parameter names
+do not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.access.world import Who
+
+IN, LOGIN = "in", "to the login"
+Outcome = int | str
+Sent = dict  # of a request: json, query, headers
+
+
+@dataclass(frozen=True)
+class Row:
+    """One address with one method, and who gets which outcome. `sent`: what the request needs to succeed.
+
+    unknown: the status for a thing that the caller may not read.
+    """
+
+    path: str
+    method: str
+    right: str | None
+    kind: str
+    sent: Sent = field(default_factory=dict)
+    unknown: int = 404
+
+    @property
+    def names_a_thing(self) -> bool:
+        return "<" in self.path
+
+    def outcome(self, who: Who) -> Outcome:
+        """IN, LOGIN, or the status of the refusal."""
+        return {
+            "open": lambda: IN,
+            "closed": lambda: 404,
+            "api": lambda: self._api(who),
+            "hidden": lambda: self._hidden(who),
+            "page": lambda: self._page(who),
+            "wire": lambda: self._wire(who),
+            "wire token": lambda: self._wire(who) if who.by == "token" else 401,
+            "wire for all": lambda: 401 if who.rights is None else IN,
+        }[self.kind]()
+
+    def _api(self, who: Who) -> Outcome:
+        """A thing is unknown to those who may not read it; a list shows one's own things only."""
+        if who.rights is None:
+            return 401
+        if not self.names_a_thing:
+            return IN if who.may_anywhere(self.right) else 403
+        if who.may(self.right):
+            return IN
+        return 403 if who.may("read") else 404
+
+    def _hidden(self, who: Who) -> Outcome:
+        """As api, but those who lack the right are not even shown that the thing is there."""
+        if who.rights is None:
+            return 401
+        return IN if who.may(self.right) else 404
+
+    def _page(self, who: Who) -> Outcome:
+        if who.by != "cookie":
+            return LOGIN
+        if self.names_a_thing:
+            return IN if who.may(self.right) else 404
+        return IN if who.may_anywhere(self.right) else 403
+
+    def _wire(self, who: Who) -> Outcome:
+        if who.rights is None:
+            return 401
+        if who.may(self.right):
+            return IN
+        return 403 if who.may("read") else self.unknown
+
+
+def api(path: str, sent: dict[str, Sent] | None = None, kind: str = "api", **rights: str) -> list[Row]:
+    """Rows of one native address: GET="read", POST="control", …; sent: by method."""
+    sent = sent or {}
+    return [
+        Row(f"api/v1/{path}", method, right, kind, sent.get(method, {})) for method, right in rights.items()
+    ]
+
+
+def page(path: str, right: str = "read", *methods: str) -> list[Row]:
+    return [Row(path, method, right, "page") for method in methods or ("GET",)]
+
+
+def wire(path: str, sent: dict[str, Sent] | None = None, *, kind: str = "wire", unknown: int = 404,
+         **rights: str) -> list[Row]:  # fmt: skip
+    """kind: `wire`, `wire token` (a login cookie does not count), `wire for all` (nothing is read)."""
+    sent = sent or {}
+    return [Row(path, method, right, kind, sent.get(method, {}), unknown) for method, right in rights.items()]
+
+
+def open_to_all(path: str, *methods: str) -> list[Row]:
+    return [Row(path, method, None, "open") for method in methods or ("GET",)]
+
+
+def closed(path: str, *methods: str) -> list[Row]:
+    return [Row(path, method, None, "closed") for method in methods or ("GET", "POST")]
+
+
+def json(**body) -> Sent:
+    return {"json": body}
+
+
+ANY_VERSION = {"headers": {"If-Match": "*"}}
+IMAGE = json(image="")
+KEYS = json(role="admin", scopes=["admin"])
+
+ROWS: list[Row] = [
+    # -- REST: organisations, tokens
+    *api("organisations/", GET="read"),
+    *api("organisations/<organisation>/", GET="read"),
+    *api("organisations/<organisation>/members/", GET="admin", POST="admin"),
+    *api("organisations/<organisation>/members/<member>/", PATCH="admin", DELETE="admin"),
+    *api("tokens/", GET="read", POST="admin"),
+    *api("tokens/<token>/", kind="hidden", GET="admin", DELETE="admin"),
+    *api("tokens/<token>/revoke/", kind="hidden", POST="admin"),
+    *api("tickets/", POST="read"),
+    *api("audit/", GET="admin"),
+    *api("health/", GET="read"),
+    # -- REST: devices
+    *api("devices/", GET="read", POST="admin"),
+    *api("devices/<device>/", GET="read", PATCH="admin", DELETE="admin"),
+    *api("devices/<device>/token/", {"POST": KEYS}, GET="admin", POST="admin"),
+    # -- REST: sessions
+    *api("sessions/", GET="read"),
+    *api("sessions/<session>/", GET="read", PATCH="control"),
+    *api("sessions/<session>/end/", POST="control"),
+    *api("sessions/<session>/start_recording/", POST="control"),
+    *api("sessions/<session>/stop_recording/", POST="control"),
+    *api("sessions/<session>/events/", GET="read", POST="control"),
+    *api("sessions/<session>/images/", {"POST": IMAGE}, GET="read", POST="ingest"),
+    *api("sessions/<session>/devices/", GET="read", POST="control"),
+    *api("sessions/<session>/devices/<device>/", DELETE="control"),
+    *api("events/", GET="read"),
+    # -- REST: monitors
+    *api("monitors/", GET="read", POST="admin"),
+    *api("monitors/remove_demo/", POST="admin"),
+    *api("monitors/<monitor>/", GET="read", PATCH="admin", DELETE="admin"),
+    *api("monitors/<monitor>/restore/", POST="admin"),
+    *api("monitors/<monitor>/state/", GET="read"),
+    *api("monitors/<monitor>/start/", POST="control"),
+    *api("monitors/<monitor>/stop/", POST="control"),
+    *api("monitors/<monitor>/controller/", GET="read"),
+    *api("monitors/<monitor>/controller/ack/", POST="control"),
+    *api("monitors/<monitor>/rate/", GET="read"),
+    *api("monitors/<monitor>/images/", {"POST": IMAGE}, GET="read", POST="ingest"),
+    *api("monitors/<monitor>/images/batch/", POST="ingest"),
+    *api("monitors/<monitor>/devices/", GET="read", POST="admin"),
+    *api("monitors/<monitor>/devices/<device>/", DELETE="admin"),
+    *api("fleet/", GET="read"),
+    # -- REST: pictures, boxes, datasets
+    *api("images/", GET="read"),
+    *api("images/<image>/", {"PATCH": json(label="x")}, GET="read", PATCH="annotate", DELETE="annotate"),
+    *api("images/<image>/restore/", POST="annotate"),
+    *api("images/<image>/file/", GET="read"),
+    *api("images/<image>/thumbnail/", GET="read"),
+    *api("images/<image>/history/", GET="read"),
+    *api("images/<image>/tags/", {"PUT": ANY_VERSION}, GET="read", POST="annotate", PUT="annotate"),
+    *api(
+        "tags/<tag>/",
+        {"PATCH": ANY_VERSION, "DELETE": ANY_VERSION},
+        GET="read",
+        PATCH="annotate",
+        DELETE="annotate",
+    ),
+    *api("datasets/", GET="read", POST="annotate"),
+    *api("datasets/<dataset>/", GET="read", PATCH="annotate", DELETE="annotate"),
+    # -- the site
+    *open_to_all("api/schema/"),
+    *open_to_all("api/docs/"),
+    *closed("api/<anything>"),
+    *open_to_all("healthz"),
+    *open_to_all("readyz"),
+    *open_to_all("metrics"),  # from this machine; tests/site asks from elsewhere
+    # -- the Rosepetal wire
+    *wire("monitor/<monitor>/start", kind="wire token", GET="control"),
+    *wire("monitor/<monitor>/start", POST="control"),
+    *wire("monitor/<monitor>/stop", kind="wire token", GET="control"),
+    *wire("monitor/<monitor>/stop", POST="control"),
+    *wire("monitor/<monitor>/image", {"POST": IMAGE}, POST="ingest"),
+    *wire("monitor/<monitor>/state", GET="read"),
+    *wire("monitor/<monitor>/sessions", GET="read"),
+    *wire("monitor/<monitor>/controller", {"POST": json(request_id="rq_1")}, POST="control"),
+    *wire(
+        "monitor/updateTags",
+        {"POST": json(dataset="<dataset>", imageID="<image>", tags=[])},
+        unknown=400,
+        POST="annotate",
+    ),
+    *wire("image/delete/image/<image>", kind="wire token", GET="annotate"),
+    *wire("image/detect/image/<image>", kind="wire for all", GET="read"),
+    *wire("dataset/<dataset>/csv", GET="read"),
+    *wire("dataset/<dataset>/model-config/<dataset>.csv", GET="read"),
+    *wire("dataset/<dataset>/downloadZip", {"POST": json(images=[])}, POST="read"),
+    *closed("monitor"),
+    *closed("image"),
+    *closed("image/detect"),
+    *closed("dataset"),
+    # -- pages
+    *page(""),
+    *page("monitors/new/", "admin"),
+    *page("monitors/<monitor>/"),
+    *page("sessions/"),
+    *page("sessions/<session>/"),
+    *page("images/<image>/"),
+    *page("events/"),
+    *page("health/"),
+    *page("tokens/", "admin"),
+    *open_to_all("login/", "GET"),
+]
+# Addresses whose outcome is the same for everybody and no refusal: asked in a test of their own.
+ELSEWHERE = {"logout/"}
