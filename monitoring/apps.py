@@ -7,6 +7,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self):
         from monitoring.api.rosepetal.shapes import register_dialects
+        from monitoring.nina.topic import RigTopic
         from monitoring.services import watch
         from monitoring.topics import FleetTopic, MonitorTopic
         from sessionsite.common.live import register_topic
@@ -14,6 +15,7 @@ class MonitoringConfig(AppConfig):
 
         register_topic(MonitorTopic())
         register_topic(FleetTopic())
+        register_topic(RigTopic())
         register_dialects()
         register_loop("watch presence", 1.0, watch.watch_presence)
         register_loop("tick flow", 1.0, watch.tick_flow)

@@ -240,3 +240,6 @@ class MonitorDay(models.Model):
 
     def __str__(self):
         return f"{self.monitor} on {self.day}: {self.images}"
+
+
+from monitoring.nina.models import Rig, RigEvent  # noqa: E402, F401 - Django finds models in this module

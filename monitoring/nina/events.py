@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import orjson
@@ -81,6 +81,10 @@ class Message:
 def us_of(moment: datetime) -> int:
     """Microseconds since 1970."""
     return round((moment - EPOCH).total_seconds() * 1_000_000)
+
+
+def moment_of(at_us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=at_us)
 
 
 def read_body(body: bytes) -> Any:

@@ -7,12 +7,12 @@ flat. No key is named `session`: the panel would take the object for another for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from monitoring.nina.events import us_of
+from monitoring.nina.events import moment_of, us_of
 from monitoring.nina.state import DARKS, FLATS, State
-from sessionsite.common.clock import EPOCH, iso
+from sessionsite.common.clock import iso
 
 SHOWN_EVENTS = 5  # the panel's list; recent_events has 20
 
@@ -89,7 +89,7 @@ def _nested(state: State, now: datetime, link: Link, events: list[dict]) -> dict
 
 
 def iso_us(moment_us: int | None) -> str | None:
-    return None if moment_us is None else iso(EPOCH + timedelta(microseconds=moment_us))
+    return None if moment_us is None else iso(moment_of(moment_us))
 
 
 def _duration_s(state: State, now: datetime) -> int | None:

@@ -31,6 +31,8 @@ ON_THE_WALL = frozenset(
         "image_deleted",
         "image_restored",
         "late_image_added",
+        "became_unsafe",
+        "became_safe",
     }
 )
 MARKER_LABEL_MAX = 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -34,12 +36,14 @@ def open_session(
     flow: dict | None = None,
     idle_ttl_s: int | None = None,
     detail: dict | None = None,
+    started_at: datetime | None = None,
 ) -> Session:
     """An active session with a `started` entry as number 1.
 
+    started_at: when it began, if not now.
     Raises MonitorBusy when the monitor has an open session: the constraint decides, not a look beforehand.
     """
-    now = timezone.now()
+    now = started_at or timezone.now()
     session = Session(
         organisation=organisation,
         kind=kind,
@@ -133,13 +137,21 @@ def lock(session: Session) -> Session:
 
 
 @transaction.atomic
-def end_session(session: Session, *, by: str, reason: str = "", flow: dict | None = None) -> Session:
+def end_session(
+    session: Session,
+    *,
+    by: str,
+    reason: str = "",
+    flow: dict | None = None,
+    stopped_at: datetime | None = None,
+) -> Session:
     """`session` is over, its stop time set and a `stopped` entry written; a recording is stopped first.
 
+    stopped_at: when it ended, if not now.
     A session in error ends as interrupted, any other as completed. Raises IllegalMove when it is over.
     """
     lock(session)
-    changes: dict = {"stopped_at": timezone.now()}
+    changes: dict = {"stopped_at": stopped_at or timezone.now()}
     if flow is not None:
         changes["flow"] = flow
     if session.state == State.RECORDING:

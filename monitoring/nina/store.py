@@ -1,0 +1,266 @@
+"""The journal of a rig: what was accepted, numbered without gaps, and the state that follows from it.
+
+Writers come one after the other: each locks the rig's row first. A listener gives the epoch of its lease; one
+that was taken over from finds a higher epoch there and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from monitoring.nina.events import Event, moment_of
+from monitoring.nina.intake import History, Ingest, read_history
+from monitoring.nina.matching import event_of, match, merged
+from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.sessions import sync_sessions, write_journal
+from monitoring.nina.spans import replay
+from monitoring.nina.state import State
+from sessions_app.models import Session
+from sessionsite.common import clock
+from sessionsite.common.errors import Conflict
+from sessionsite.common.live import publish_on_commit
+
+BATCH = 50
+TWINS = timedelta(seconds=5)  # a frame may arrive after the history that has its event
+LAST = 2**31  # an event without a place in the history comes after those of the same moment
+
+
+class TakenOver(Conflict):
+    """Another process listens to this rig now."""
+
+    code = "taken_over"
+
+
+@transaction.atomic
+def receive(
+    rig_id: int, events: list[Event], *, counted: Ingest | None = None, epoch: int | None = None
+) -> Rig:
+    """The events, oldest first, are in the journal and in the state. Raises TakenOver.
+
+    counted: what the intake counted since the last call, dropped frames included.
+    """
+    rig = locked(rig_id, epoch)
+    rig.ingest = asdict(Ingest(**rig.ingest).plus(counted or Ingest()))
+    state = State.from_json(rig.state)
+    fresh = [_in_order(event, state) for event in events if not _twin_of(rig, event)]
+    if len(fresh) < len(events):  # a row has gained what only the socket tells
+        _replay_all(rig)
+        state = State.from_json(rig.state)
+    before = state.started_us if state.is_open else None
+    result = replay(fresh, rig.zone, state)
+    began = frozenset(result.spans) - {before}
+    sessions = sync_sessions(rig, result.spans.values(), new=began) if fresh else {}
+    rows = [_row(rig, event, is_live=True) for event in fresh]
+    for row, started_us in zip(rows, result.started_us_of, strict=True):
+        row.session = sessions.get(started_us)
+    RigEvent.objects.bulk_create(rows, batch_size=BATCH)
+    _journal(rig, rows, fresh, sessions)
+    rig.state = state.as_json()
+    _save(rig, "state", "ingest", "last_seq", urgent=True)
+    return rig
+
+
+def _in_order(event: Event, state: State) -> Event:
+    """A frame is never older than what was known before it: order of arrival is the order of the night."""
+    if state.newest_us is not None and event.at_us < state.newest_us:
+        return replace(event, at=moment_of(state.newest_us))
+    return event
+
+
+def _twin_of(rig: Rig, event: Event) -> RigEvent | None:
+    """The row that the last rebuild made of this very event, if there is one; it then holds both shapes."""
+    if rig.rebuilt_at is None or abs(clock.now() - rig.rebuilt_at) > TWINS:
+        return None
+    near = RigEvent.objects.filter(
+        rig=rig,
+        generation=rig.generation,
+        type=event.type,
+        is_live=False,
+        at__range=(event.at - TWINS, event.at + TWINS),
+    )
+    for row in near.order_by("at"):
+        if match([RigEvent(type=event.type, at=event.at, raw=raw_of(event))], [event_of(row)]):
+            row.raw, row.is_live = merged(raw_of(event), row.raw), True
+            row.save(update_fields=["raw", "is_live"])
+            return row
+    return None
+
+
+def raw_of(event: Event) -> dict[str, Any]:
+    return {"Event": event.type, **event.payload}
+
+
+def _row(rig: Rig, event: Event, *, is_live: bool) -> RigEvent:
+    rig.last_seq += 1
+    return RigEvent(
+        rig=rig,
+        seq=rig.last_seq,
+        generation=rig.generation,
+        index=event.index,
+        type=event.type,
+        at=event.at,
+        is_live=is_live,
+        raw=raw_of(event),
+    )
+
+
+@transaction.atomic
+def rebuild(
+    rig_id: int, *, application_start: str, entries: Any, images: Any, epoch: int | None = None
+) -> Rig:
+    """The journal holds what NINA's history holds, and the state is what the whole journal leads to.
+
+    Doing it again changes nothing. When NINA has restarted, what is stored is kept and its new history
+    goes on from there. Raises TakenOver.
+    """
+    rig = locked(rig_id, epoch)
+    history = read_history(entries, images, rig.zone)
+    if _is_other_history(rig, application_start, history):
+        rig.base_state, rig.generation, rig.counted_entries = rig.state, rig.generation + 1, 0
+    rig.application_start = application_start or rig.application_start
+    _take_history(rig, history)
+    _replay_all(rig)
+    rig.rebuilt_at = clock.now()
+    _save(rig, *REBUILT, urgent=True)
+    return rig
+
+
+REBUILT = (
+    "application_start",
+    "generation",
+    "counted_entries",
+    "base_state",
+    "state",
+    "ingest",
+    "last_seq",
+    "rebuilt_at",
+)
+
+
+def _is_other_history(rig: Rig, application_start: str, history: History) -> bool:
+    """Whether NINA has restarted since: it says so, or its history contradicts what is stored of it."""
+    if application_start and rig.application_start:
+        return application_start != rig.application_start
+    if not history.ingest.received:
+        return False
+    stored = dict(_generation(rig).filter(index__isnull=False).values_list("index", "type"))
+    served = {event.index: event.type for event in history.events}
+    gone = [index for index in stored if index not in served and index not in history.duplicates]
+    return bool(gone) or any(served.get(index, name) != name for index, name in stored.items())
+
+
+def _generation(rig: Rig):
+    return RigEvent.objects.filter(rig=rig, generation=rig.generation)
+
+
+def _take_history(rig: Rig, history: History) -> None:
+    """Each accepted entry has its row: its own, that of the frame that told of it, or a new one."""
+    rows = list(_generation(rig).order_by("seq"))
+    known = {row.index: row for row in rows if row.index is not None}
+    fresh = [event for event in history.events if event.index not in known]
+    matches = match([row for row in rows if row.index is None], fresh)
+    changed = [_named(row, event) for event in fresh if (row := matches.get(event.index))]
+    changed += _with_late_statistics(known, history.events)
+    RigEvent.objects.bulk_update(changed, ["index", "at", "raw"], batch_size=BATCH)
+    added = [_row(rig, event, is_live=False) for event in fresh if event.index not in matches]
+    for start in range(0, len(added), BATCH):
+        RigEvent.objects.bulk_create(added[start : start + BATCH])
+    _count(rig, history, added, matched=len(matches))
+
+
+def _named(row: RigEvent, event: Event) -> RigEvent:
+    row.index, row.at = event.index, event.at
+    row.raw = merged(row.raw, raw_of(event))
+    return row
+
+
+def _with_late_statistics(known: dict[int, RigEvent], events: Iterable[Event]) -> list[RigEvent]:
+    """Rows of images whose statistics could not be read when they were stored."""
+    changed = []
+    for event in events:
+        row = known.get(event.index)
+        if row is not None and event.statistics and not row.raw.get("ImageStatistics"):
+            row.raw = {**row.raw, "ImageStatistics": event.statistics}
+            changed.append(row)
+    return changed
+
+
+def _count(rig: Rig, history: History, added: list[RigEvent], *, matched: int) -> None:
+    """Entries that were not read before are counted; those whose frame was counted are not."""
+    entries, before = history.ingest.received, rig.counted_entries
+    counted = Ingest(
+        received=max(entries - before - matched, 0),
+        duplicates=sum(index >= before for index in history.duplicates),
+        malformed=sum(index >= before for index in history.malformed),
+    )
+    for row in added:
+        counted.count_accepted(event_of(row))
+    rig.counted_entries = max(entries, before)
+    rig.ingest = asdict(Ingest(**rig.ingest).plus(counted))
+
+
+def in_order_of_the_night(rows: Iterable[RigEvent]) -> list[RigEvent]:
+    return sorted(rows, key=lambda row: (row.at, LAST if row.index is None else row.index, row.seq))
+
+
+def _replay_all(rig: Rig) -> None:
+    """State, sessions and journal follow from the stored events of this generation."""
+    rows = in_order_of_the_night(_generation(rig))
+    events = [event_of(row) for row in rows]
+    result = replay(events, rig.zone, State.from_json(rig.base_state))
+    sessions = sync_sessions(rig, result.spans.values())
+    moved = []
+    for row, started_us in zip(rows, result.started_us_of, strict=True):
+        session = sessions.get(started_us)
+        if row.session_id != (session and session.pk):
+            row.session = session
+            moved.append(row)
+    RigEvent.objects.bulk_update(moved, ["session"], batch_size=200)
+    _journal(rig, rows, events, sessions)
+    rig.state = result.state.as_json()
+
+
+def _journal(rig: Rig, rows: list[RigEvent], events: list[Event], sessions: dict[int, Session]) -> None:
+    told: dict[int | None, list[tuple[int, Event]]] = {}
+    for row, event in zip(rows, events, strict=True):
+        told.setdefault(row.session_id, []).append((row.seq, event))
+    by_id = {session.pk: session for session in sessions.values()}
+    for session_id, entries in told.items():
+        write_journal(rig, entries, by_id.get(session_id))
+
+
+def locked(rig_id: int, epoch: int | None = None) -> Rig:
+    """The rig's row, ours until the transaction ends. Raises TakenOver."""
+    rig = Rig.objects.select_related("monitor__organisation").select_for_update(of=("self",)).get(pk=rig_id)
+    if epoch is not None:
+        if epoch < rig.epoch:
+            raise TakenOver(f"Another process listens to {rig.slug} now.", rig=rig.slug)
+        rig.epoch = epoch
+    return rig
+
+
+def _save(rig: Rig, *names: str, urgent: bool = False) -> None:
+    values = {name: getattr(rig, name) for name in names}
+    Rig.objects.filter(pk=rig.pk).update(revision=F("revision") + 1, epoch=rig.epoch, **values)
+    rig.refresh_from_db(fields=["revision"])
+    publish_on_commit(f"rig:{rig.slug}", revision=rig.revision, seq=rig.last_seq, urgent=urgent)
+
+
+@transaction.atomic
+def set_link(rig_id: int, *, counted: Ingest | None = None, epoch: int | None = None, **link: Any) -> Rig:
+    """What is known of the connection is as given, fields that are not named stay. Raises TakenOver."""
+    rig = locked(rig_id, epoch)
+    changed = {**rig.link, **link}
+    if changed.get("status") != rig.link.get("status"):
+        changed["since"] = clock.iso(clock.now())
+    ingest = asdict(Ingest(**rig.ingest).plus(counted or Ingest()))
+    if (changed, ingest) != (rig.link, rig.ingest):
+        rig.link, rig.ingest = changed, ingest
+        _save(rig, "link", "ingest", urgent=True)
+    return rig
