@@ -11,7 +11,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make requirements"
 
-.PHONY: help install dev run test browser-test lint format requirements clean
+.PHONY: help install dev run test browser-test lint format requirements clean bench bench-quick
 
 help:
 	@echo "make install   create $(VENV) with the pinned packages"
@@ -19,6 +19,7 @@ help:
 	@echo "make test      run the tests without any outside service (PYTEST_ARGS)"
 	@echo "make lint      ruff, migrations, deployment checks, architecture tests"
 	@echo "make format    rewrite the sources in the house format"
+	@echo "make bench     all benchmarks beside their peers, under an hour; bench-quick: under three minutes"
 
 install: $(VENV)/.installed
 
@@ -59,11 +60,24 @@ format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+$(VENV)/.installed-bench: requirements.txt requirements-bench.txt | $(VENV)/.installed
+	$(PIP_INSTALL) -r requirements.txt -r requirements-bench.txt
+	@touch $@
+
+# docs/performance.md says what is measured; BENCH_ARGS="--only ingest,reads" runs some of it.
+bench: $(VENV)/.installed-bench
+	@$(BIN)/python -m benchmarks.run $(BENCH_ARGS); status=$$?; \
+		$(BIN)/python -m benchmarks.report && exit $$status
+
+bench-quick: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.run --quick $(BENCH_ARGS)
+
 # Compiles the pins anew from the ranges in pyproject.toml.
 requirements: dev
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) pyproject.toml --all-extras -c requirements.txt -o requirements-optional.txt
+	$(COMPILE) benchmarks/requirements.in -c requirements.txt -o requirements-bench.txt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

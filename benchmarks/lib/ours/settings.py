@@ -1,0 +1,7 @@
+"""The site's settings; BENCH_APPLICATION names the ASGI application that `serve` runs."""
+
+import os
+
+from sessionsite.settings import *  # noqa: F403
+
+ASGI_APPLICATION = os.environ.get("BENCH_APPLICATION", "sessionsite.asgi.application")

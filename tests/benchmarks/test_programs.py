@@ -1,0 +1,101 @@
+"""Every benchmark program runs in a tiny form against the real servers; its figures mean nothing here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks import crash, events, fanout, history, ingest, mixed, reads
+from benchmarks.lib.servers import has_starlette
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+needs_starlette = pytest.mark.skipif(not has_starlette(), reason="starlette: requirements-bench.txt")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """run(program, *arguments): what its tiny run found, decoded from the JSON that it wrote."""
+
+    def runner(program, *arguments: str) -> dict:
+        name = program.__name__.rpartition(".")[2]
+        status = program.main(["--tiny", "--results", str(tmp_path), "--dir", str(tmp_path), *arguments])
+        found = json.loads((tmp_path / f"{name}-tiny.json").read_text())
+        assert status == 0
+        assert (tmp_path / f"{name}-tiny.md").read_text().startswith(f"**{found['title']}**")
+        assert {"load_before", "load_after", "steal_percent"} <= found["busy"].keys()
+        assert not list(tmp_path.glob("bench-*")), "the data folder is left"
+        return found
+
+    return runner
+
+
+def test_ingest_counts_what_was_acknowledged(run):
+    found = run(ingest, "--only", "ours-uvicorn-process,ceiling-bare")
+    for case in ("ours-uvicorn-process", "ceiling-bare"):
+        [window] = found["raw"][case]
+        assert window["accepted"] > 0
+        assert window["server_cpu_ms_each"] > 0
+    assert found["notes"] == []  # a refusal or a wrong counter would be told here
+    ceiling = [target for target in found["targets"] if "without HTTP" in target["what"]]
+    assert ceiling[0]["measured"] > 0
+
+
+@needs_starlette
+def test_ingest_measures_the_peers_beside_ours(run):
+    found = run(ingest, "--only", "starlette-scaled,drf-daphne")
+    assert found["notes"] == []
+    assert all(found["raw"][case][0]["accepted"] > 0 for case in ("starlette-scaled", "drf-daphne"))
+
+
+def test_fanout_delivers_every_state_to_every_reader(run):
+    found = run(fanout, "--only", "ours-uvicorn,websockets", "--parts", "paced,saturated,memory")
+    for key in ("paced ws 5 ours-uvicorn", "paced sse 5 ours-uvicorn", "paced ws 5 websockets"):
+        [window] = found["raw"][key]
+        assert window["published"] == 10
+        assert window["most"] <= 10
+        assert window["p99_ms"] > 0
+    assert found["raw"]["paced ws 5 websockets"][0]["fewest"] == 10
+    assert found["raw"]["saturated ws 5 ours-uvicorn"][0]["delivered"] > 10
+    assert "memory sse 10 ours-uvicorn" in found["raw"]
+
+
+def test_reads_are_answered_by_every_handler(run):
+    found = run(reads, "--servers", "drf")
+    for case in (
+        "ours state, saturated",
+        "ours state, polled",
+        "drf state, saturated",
+        "ours sessions, saturated",
+    ):
+        assert found["raw"][case][0]["accepted"] > 0
+    assert found["notes"] == []
+
+
+def test_history_finds_every_page(run):
+    found = run(history)
+    assert found["notes"] == []
+    pages = found["raw"]["pages"]
+    for page in ("sessions, newest", "images, depth 50 %", "images, by tag, rare", "admin, sessions"):
+        assert pages[f"SQLite, 60, {page}"]["p50_ms"] > 0
+    assert found["raw"]["SQLite 60"]["images"] == 600
+
+
+def test_events_are_numbered_as_often_as_acknowledged(run):
+    found = run(events)
+    assert found["raw"]["SQLite, ours"][0]["accepted"] > 0
+    assert found["raw"]["SQLite, drf"][0]["accepted"] > 0
+    assert not [note for note in found["notes"] if "accepted" in note or "refused" in note]
+
+
+def test_mixed_starts_and_stops_beside_a_load(run):
+    found = run(mixed)["raw"]["SQLite"]
+    assert found["cameras"]["accepted"] > 0
+    assert found["busy"]["start"] and found["busy"]["stop"]
+
+
+def test_crash_finds_everything_after_a_kill(run):
+    [found] = run(crash, "--clients", "4")["raw"]["rounds"]
+    assert found["problems"] == []
+    assert found["acknowledged"] > 0
+    assert found["rows"] == found["counted"] == found["originals"] == found["thumbnails"]
