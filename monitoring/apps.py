@@ -8,7 +8,7 @@ class MonitoringConfig(AppConfig):
     def ready(self):
         from monitoring.api.rosepetal.shapes import register_dialects
         from monitoring.nina.topic import RigTopic
-        from monitoring.services import watch
+        from monitoring.services import cleanup, media_check, watch
         from monitoring.topics import FleetTopic, MonitorTopic
         from sessionsite.common.live import register_topic
         from sessionsite.common.loops import register_loop
@@ -20,3 +20,6 @@ class MonitoringConfig(AppConfig):
         register_loop("watch presence", 1.0, watch.watch_presence)
         register_loop("tick flow", 1.0, watch.tick_flow)
         register_loop("forget old flow", 60.0, watch.forget_old_flow)
+        register_loop("close stale sessions", 60.0, cleanup.close_stale_sessions)
+        register_loop("purge pictures", 300.0, cleanup.purge_in_background)
+        register_loop("remove left-overs", 3600.0, media_check.remove_left_over_uploads, leased=False)

@@ -160,6 +160,9 @@ class Image(models.Model):
             models.Index(fields=["monitor", "-received_at", "-id"], name="images_of_monitor"),
             models.Index(fields=["session", "-received_at", "-id"], name="images_of_session"),
             models.Index(fields=["dataset", "label"], name="images_of_dataset"),
+            models.Index(
+                fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="images_by_deletion"
+            ),
         ]
 
     def __str__(self):

@@ -44,6 +44,9 @@ DISK_RESERVE_BYTES = env_int("DISK_RESERVE_BYTES", 1024 * MIB, minimum=0)
 SESSION_IDLE_TTL_S = env_int("SESSION_IDLE_TTL_S", 90, minimum=1)
 # None: a session that nothing is written to stays open for ever.
 SESSION_STALE_AFTER_S = env_int("SESSION_STALE_AFTER_S", 12 * 3600, minimum=0) or None
+# None: pictures stay for ever, and what was deleted can always be restored.
+RETENTION_DAYS = env_int("RETENTION_DAYS", 0, minimum=0) or None
+DELETED_DAYS = env_int("DELETED_DAYS", 30, minimum=0) or None
 HANDLER_THREADS = env_int("HANDLER_THREADS", 8, minimum=1, maximum=256)
 BACKGROUND_LOOPS = env_bool("BACKGROUND_LOOPS", True)
 MEDIA_ACCEL_PREFIX = env_str("MEDIA_ACCEL_PREFIX")
