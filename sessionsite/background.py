@@ -20,7 +20,7 @@ from django.db import DatabaseError
 
 from sessions_app.leases import drop_leases, hold_lease
 from sessionsite.common.clock import iso, now
-from sessionsite.common.loops import Loop, register_loop, registered_loops
+from sessionsite.common.loops import Loop, Service, register_loop, registered_loops, registered_services
 from sessionsite.common.threads import pool
 
 __all__ = ["is_running", "loop_reports", "register_loop", "start", "stop"]
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 LEASE_S = 30.0
 RENEW_S = 10.0
 STOP_WITHIN_S = 2.0
+AGAIN_S = 5.0
 THREADS = 4
 
 
@@ -60,6 +61,17 @@ class _Runner:
         for loop in registered_loops():
             report = _reports[loop.name] = LoopReport(loop.name, loop.interval_s, loop.leased)
             self.tasks.append(asyncio.create_task(self._repeat(loop, report), name=f"loop:{loop.name}"))
+        for service in registered_services():
+            self.tasks.append(asyncio.create_task(self._keep_up(service), name=f"service:{service.name}"))
+
+    async def _keep_up(self, service: Service) -> None:
+        while not self.stopping.is_set():
+            try:
+                await service.run(self.stopping)
+            except Exception:
+                logger.exception("%s failed; it begins anew in %g s", service.name, AGAIN_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), AGAIN_S)
 
     async def _repeat(self, loop: Loop, report: LoopReport) -> None:
         while not self.stopping.is_set():

@@ -62,7 +62,8 @@ def receive(
     RigEvent.objects.bulk_create(rows, batch_size=BATCH)
     _journal(rig, rows, fresh, sessions)
     rig.state = state.as_json()
-    _save(rig, "state", "ingest", "last_seq", urgent=True)
+    rig.link = {**rig.link, "heard_at": clock.iso(clock.now())}
+    _save(rig, "state", "ingest", "last_seq", "link", urgent=True)
     return rig
 
 

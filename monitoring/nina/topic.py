@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitoring.nina.models import Rig, RigEvent
 from monitoring.nina.state import State
 from monitoring.nina.unified import Link, unified
-from sessionsite.common import clock
+from monitoring.nina.wire import RemoteClock
 from sessionsite.common.access import Caller
 from sessionsite.common.clock import iso, parse_iso
 from sessionsite.common.live import Snapshot, Topic
@@ -16,7 +16,7 @@ from sessionsite.common.live import Snapshot, Topic
 
 def rig_now(rig: Rig) -> datetime:
     """The present moment on NINA's clock, which durations and end times are measured by."""
-    return clock.now() + timedelta(seconds=rig.link.get("clock_offset_s") or 0)
+    return RemoteClock.from_json(rig.link.get("clock")).now()
 
 
 def unified_of(rig: Rig) -> dict:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 _loops: dict[str, Loop] = {}
+_services: dict[str, Service] = {}
 
 
 @dataclass(frozen=True)
@@ -37,3 +39,23 @@ def unregister_loop(name: str) -> None:
 def registered_loops() -> list[Loop]:
     """In the order of their names."""
     return sorted(_loops.values(), key=lambda loop: loop.name)
+
+
+@dataclass(frozen=True)
+class Service:
+    """`run(stopping)` goes on as an asyncio task until `stopping` is set; what fails is begun anew."""
+
+    name: str
+    run: Callable[[asyncio.Event], Awaitable[None]]
+
+
+def register_service(name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Have `run(stopping)` go on in every process that runs the loops; called from AppConfig.ready."""
+    if name in _services:
+        raise ValueError(f"The service {name!r} is registered twice.")
+    _services[name] = Service(name, run)
+
+
+def registered_services() -> list[Service]:
+    """In the order of their names."""
+    return sorted(_services.values(), key=lambda service: service.name)

@@ -1,0 +1,181 @@
+"""The connection to one NINA: it never gives up, and rebuilds from the history whenever it is made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from channels.db import database_sync_to_async
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from monitoring.nina import store
+from monitoring.nina.intake import LiveIntake
+from monitoring.nina.models import Rig
+from monitoring.nina.wire import Answers, NinaRest, NinaUnreachable, RemoteClock, socket_address
+from sessionsite.common import clock
+from sessionsite.common.threads import pool
+
+logger = logging.getLogger(__name__)
+
+PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+OPEN_WITHIN_S = 10.0
+PING_S, PONG_WITHIN_S = 30.0, 20.0  # silence of events is no fault, silence of pongs is
+MESSAGE_BYTES = 16 * 1024 * 1024
+WAITING_FRAMES = 20_000
+FLUSH_S = 1.0
+SIGN_OF_LIFE_S = 30.0
+
+
+async def in_thread(func: Callable, *args, **kwargs) -> Any:
+    """func(...), which uses the database or the network, off the event loop."""
+    threads = pool("rigs", 4)
+    return await database_sync_to_async(func, thread_sensitive=False, executor=threads)(*args, **kwargs)
+
+
+def pause_s(failures: int, chance: Callable[[], float] = random.random) -> float:
+    """How long to wait after so many failures in a row: 1, 2, 4 ... 30 s, of which half is left to chance."""
+    longest = min(PAUSE_S * 2 ** min(failures, 10), LONGEST_PAUSE_S)
+    return longest * (0.5 + chance() / 2)
+
+
+def read_nina(url: str, zone) -> tuple[Answers, RemoteClock]:
+    with NinaRest(url, zone) as nina:
+        remote = nina.clock()
+        return nina.read(), remote
+
+
+def rebuild_now(rig: Rig, *, epoch: int | None = None) -> RemoteClock:
+    """The rig's journal and state hold what NINA holds at this moment. Raises NinaUnreachable, TakenOver."""
+    answers, remote = read_nina(rig.url, rig.zone)
+    store.rebuild(
+        rig.pk,
+        application_start=answers.application_start,
+        entries=answers.entries,
+        images=answers.images,
+        epoch=epoch,
+    )
+    store.set_link(rig.pk, clock=remote.as_json(), seed_error="", epoch=epoch)
+    return remote
+
+
+class RigListener:
+    """Listens to one rig until it is cancelled or another process has taken over."""
+
+    def __init__(
+        self, rig: Rig, epoch: int | None, *, sleep: Callable[[float], Awaitable] = asyncio.sleep
+    ) -> None:
+        self.rig, self.epoch, self._sleep = rig, epoch, sleep
+        self.intake = LiveIntake()
+        self.clock = RemoteClock()
+        self.failures = 0
+        self._frames: deque[tuple[bytes | str, datetime]] = deque(maxlen=WAITING_FRAMES)
+        self._arrived = asyncio.Event()
+
+    async def run(self) -> None:
+        """Connects, follows, and connects again, with growing pauses, for ever."""
+        try:
+            while True:
+                await self._tell(status="connecting")
+                error = await self._one_connection()
+                await self._tell(status="disconnected", attempts=self.failures + 1, error=error[:300])
+                await self._sleep(pause_s(self.failures))
+                self.failures += 1
+        except store.TakenOver:
+            logger.info("another process listens to %s now", self.rig)
+
+    async def _one_connection(self) -> str:
+        """Follows NINA until the connection ends; why it did."""
+        try:
+            async with connect(
+                socket_address(self.rig.url),
+                open_timeout=OPEN_WITHIN_S,
+                ping_interval=PING_S,
+                ping_timeout=PONG_WITHIN_S,
+                max_size=MESSAGE_BYTES,
+                compression=None,
+                proxy=None,
+            ) as socket:
+                await self._follow(socket)
+        except store.TakenOver:
+            raise
+        except (OSError, TimeoutError, WebSocketException) as error:
+            return f"{type(error).__name__}: {error}"
+        except Exception as error:  # such as a database that is away: what was missed comes from the history
+            logger.exception("listening to %s failed; it begins anew", self.rig)
+            return f"{type(error).__name__}: {error}"
+        return "NINA closed the connection"
+
+    async def _follow(self, socket) -> None:
+        self._frames.clear()
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._read(socket))
+            work = [tasks.create_task(self._rebuild_then_take()), tasks.create_task(self._flush())]
+            await asyncio.wait([reading])
+            for task in work:
+                task.cancel()
+
+    async def _read(self, socket) -> None:
+        """Every frame with the moment of its arrival; nothing is read of it here, so that none waits."""
+        with suppress(WebSocketException):
+            while True:
+                # A frame whose text is no UTF-8 would end the connection if it were decoded by the client.
+                self._frames.append((await socket.recv(decode=False), clock.now()))
+                self._arrived.set()
+
+    async def _rebuild_then_take(self) -> None:
+        rebuilding = await self._rebuild()
+        await self._tell(status="connected", attempts=0, error="", heard_at=clock.iso(clock.now()))
+        if rebuilding:
+            self.failures = 0
+        while True:
+            self._arrived.clear()
+            await self._take_waiting()
+            try:
+                async with asyncio.timeout(None if rebuilding else pause_s(self.failures)):
+                    await self._arrived.wait()
+            except TimeoutError:  # the history could not be read before
+                self.failures += 1
+                rebuilding = await self._rebuild()
+
+    async def _rebuild(self) -> bool:
+        """Whether the history could be read; live frames are taken in any case."""
+        try:
+            self.clock = await in_thread(rebuild_now, self.rig, epoch=self.epoch)
+        except NinaUnreachable as error:
+            await self._tell(seed_error=error.message[:300])
+            return False
+        return True
+
+    async def _take_waiting(self) -> None:
+        """The frames that are there, at most a batch in one transaction."""
+        while self._frames:
+            batch = [self._frames.popleft() for _ in range(min(len(self._frames), store.BATCH))]
+            events = [self.intake.take(frame, self.clock.at(at)) for frame, at in batch]
+            events = [event for event in events if event is not None]
+            if events:
+                await in_thread(
+                    store.receive, self.rig.pk, events, counted=self.intake.counted(), epoch=self.epoch
+                )
+
+    async def _flush(self) -> None:
+        """Dropped frames are visible within a second, a quiet connection is known to be alive."""
+        told_at = asyncio.get_running_loop().time()
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            now = asyncio.get_running_loop().time()
+            counted = self.intake.counted()
+            link = {"last_refusal": self.intake.last_refusal} if self.intake.last_refusal else {}
+            if now - told_at >= SIGN_OF_LIFE_S:
+                told_at, link["heard_at"] = now, clock.iso(clock.now())
+            if counted.received or "heard_at" in link:
+                await self._tell(counted=counted, **link)
+
+    async def _tell(self, **link) -> None:
+        await in_thread(store.set_link, self.rig.pk, epoch=self.epoch, **link)

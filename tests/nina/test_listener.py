@@ -1,0 +1,219 @@
+"""The listener against a simulated NINA: cuts, repeats, junk, restarts, two processes for one rig."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connections
+
+from monitoring.nina import keeper, store
+from monitoring.nina.listener import RigListener, pause_s, rebuild_now
+from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.script import Frame
+from monitoring.nina.simulator import SimulatedNina
+from monitoring.nina.state import State
+from monitoring.nina.unified import unified
+from monitoring.nina.wire import NinaUnreachable
+from sessions_app.models import Lease
+from tests.nina.night import CHECKPOINTS, differences
+from tests.nina.test_store import assert_follows_from_the_journal
+from tests.waiting import in_thread, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BEGIN = datetime(2025, 11, 14, 23, 46, 30, tzinfo=UTC)  # just before the first live frame
+
+
+async def at_once(seconds: float) -> None:
+    """A pause between two attempts that takes no time."""
+    await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def listening(rig, nina, **options):
+    """A listener to this simulated NINA, connected."""
+    await in_thread(Rig.objects.filter(pk=rig.pk).update, url=nina.url)
+    listener = RigListener(await fresh(rig), options.pop("epoch", None), sleep=at_once, **options)
+    task = asyncio.create_task(listener.run())
+    await until(lambda: nina.sockets, what="a connection")
+    await status(rig, "connected")
+    try:
+        yield listener
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await in_thread(connections.close_all)
+
+
+async def fresh(rig) -> Rig:
+    return await in_thread(Rig.objects.for_messages().get, pk=rig.pk)
+
+
+async def status(rig, word: str) -> None:
+    await holds(rig, lambda rig: rig.link.get("status") == word)
+
+
+async def holds(rig, is_true) -> Rig:
+    """The rig once something is true of it."""
+    for _ in range(500):
+        if is_true(found := await fresh(rig)):
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"never true: {found.link} {found.ingest} {found.last_seq}")
+
+
+def played(nina, frames) -> None:
+    for frame in frames:
+        nina.happen(frame)
+
+
+async def test_the_night_is_followed_through_cuts_and_repeats(rig, script):
+    async with SimulatedNina(script, dup=0.3, begins_at=BEGIN).serving() as nina, listening(rig, nina):
+        for start in range(0, len(script.frames), 20):
+            for frame in script.frames[start : start + 16]:
+                nina.happen(frame)
+            await nina.cut()
+            played(nina, script.frames[start + 16 : start + 20])  # nobody is connected
+            connections_before = nina.connections
+            await until(lambda: nina.connections > connections_before, what="a new connection")  # noqa: B023
+        await nina.cut()
+        wanted = CHECKPOINTS[-1]
+        entries = len(nina.history)
+        found = await holds(rig, lambda rig: rig.counted_entries == entries)
+        clock = (*wanted.raw["clock_dependent"], "flat.recent_events", "ingest")
+        shown = unified(State.from_json(found.state), now=wanted.as_of)
+        assert differences(shown, wanted.wanted(leave_out=clock)) == {}
+        await in_thread(assert_follows_from_the_journal, found)
+
+
+async def test_a_frame_is_stored_and_counted_and_junk_changes_nothing(rig, script):
+    junk = [
+        b"\xff\xfe\x00",
+        "{" * 5000,
+        '{"Response": {"Event": "A", "x": ' + "[" * 100 + "]" * 100 + "}}",
+        '{"Response": {"Event": "A", "x": NaN}}',
+        '{"Response": {"Event": "A", "x": ' + "9" * 400 + "}}",
+        '{"Response": {"Event": "A", "x": "' + "y" * 5_000_000 + '"}}',
+    ]
+    async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
+        before = await fresh(rig)
+        for frame in junk:
+            nina.send_raw(frame)
+        found = await holds(
+            rig, lambda rig: rig.ingest["malformed"] == before.ingest["malformed"] + len(junk)
+        )
+        assert (found.state, found.last_seq) == (before.state, before.last_seq)
+        assert found.link["last_refusal"] and found.link["status"] == "connected"
+        nina.happen(script.frames[0])
+        found = await holds(rig, lambda rig: rig.last_seq == before.last_seq + 1)
+        assert nina.connections == 1  # the junk has cost no connection
+
+
+async def test_frames_that_are_no_utf8_text_do_not_end_the_connection(rig, script):
+    async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
+        for socket in nina.sockets:
+            await socket.send(b"\xff\xff", text=True)
+        await holds(rig, lambda rig: rig.ingest["malformed"] == 2)  # the history has one of its own
+        assert nina.connections == 1 and len(nina.sockets) == 1
+
+
+async def test_a_restart_of_nina_keeps_the_night_and_goes_on(rig, script):
+    async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
+        played(nina, script.frames[:16])
+        found = await holds(rig, lambda rig: rig.state.get("total_images") == 39)
+        nina.restart()
+        await nina.cut()
+        await holds(rig, lambda rig: rig.generation == found.generation + 1)
+        await status(rig, "connected")
+        played(nina, script.frames[16:30])
+        await holds(rig, lambda rig: rig.state["total_images"] > 39)
+
+
+async def test_the_clock_of_nina_is_taken_over_with_its_speed(rig, script):
+    nina = SimulatedNina(script, begins_at=BEGIN, speed=60)
+    async with nina.serving(), listening(rig, nina) as listener:
+        assert listener.clock.speed == 60
+        assert abs((listener.clock.now() - nina.now()).total_seconds()) < 60  # one real second
+        nina.happen(script.frames[0])
+        row = await holds(rig, lambda rig: rig.last_seq == 281)
+        stored = await in_thread(RigEvent.objects.get, rig=row, seq=281)
+        assert abs(stored.at - nina.now()) < timedelta(minutes=5)
+
+
+async def test_live_frames_are_taken_while_the_history_cannot_be_read(rig, script):
+    nina = SimulatedNina(script, begins_at=BEGIN)
+    history, nina.history = nina.history, "no list"
+    async with nina.serving(), listening(rig, nina):
+        nina.sent += 0
+        nina.send_raw(script.frames[0].text)
+        found = await holds(rig, lambda rig: rig.last_seq == 1)
+        assert found.link["seed_error"]
+        nina.history = [*history, *script.entries_of(script.frames[:1])]
+        found = await holds(rig, lambda rig: rig.counted_entries == len(nina.history))
+        assert found.last_seq == 281 and not found.link["seed_error"]
+
+
+async def test_a_refresh_reads_the_history_and_changes_nothing_twice(rig, script):
+    async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
+        before = await fresh(rig)
+        await in_thread(rebuild_now, before)
+        after = await fresh(rig)
+        assert (after.state, after.ingest, after.last_seq) == (before.state, before.ingest, before.last_seq)
+
+
+def test_a_nina_that_is_not_there_is_named(rig):
+    rig.url = "http://127.0.0.1:9"
+    with pytest.raises(NinaUnreachable):
+        rebuild_now(rig)
+
+
+def test_pauses_grow_to_thirty_seconds_and_half_of_each_is_chance():
+    assert [pause_s(n, lambda: 1.0) for n in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert pause_s(50, lambda: 0.0) == 15
+
+
+def test_one_process_listens_and_another_takes_over_when_the_lease_is_out(rig, monkeypatch):
+    Rig.objects.filter(pk=rig.pk).update(url="http://127.0.0.1:9")
+    assert [duty.rig_id for duty in keeper.duties()] == [rig.pk]
+    _, first = keeper.claim(rig.pk)
+    monkeypatch.setattr("sessions_app.leases.process_name", lambda: "another process")
+    assert keeper.duties() == []
+    Lease.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))  # the first one died
+    assert [duty.rig_id for duty in keeper.duties()] == [rig.pk]
+    _, second = keeper.claim(rig.pk)
+    assert second > first
+    with pytest.raises(store.TakenOver):
+        store.set_link(rig.pk, status="connected", epoch=first)
+    assert keeper.LEASE_S + keeper.LOOK_S < 30
+
+
+async def test_the_keeper_follows_every_rig_and_notices_a_new_one(organisation, rig, script, monkeypatch):
+    from monitoring.nina.verbs import add_rig
+
+    monkeypatch.setattr(keeper, "LOOK_S", 0.05)
+    stopping = asyncio.Event()
+    async with (
+        SimulatedNina(script, begins_at=BEGIN).serving() as first,
+        SimulatedNina(script, begins_at=BEGIN).serving() as second,
+    ):
+        await in_thread(Rig.objects.filter(pk=rig.pk).update, url=first.url)
+        keeping = asyncio.create_task(keeper.keep_listening(stopping))
+        await status(rig, "connected")
+        other = await in_thread(add_rig, organisation, slug="rig-2", url=second.url, by="test")
+        await status(other, "connected")
+        stopping.set()
+        await keeping
+        for each in (rig, other):
+            await status(each, "disconnected")
+    await in_thread(connections.close_all)
+
+
+def test_the_script_writes_stamps_as_nina_does(script):
+    entries = {entry["Event"]: entry["Time"] for entry in script.history_after(len(script.frames))[286:]}
+    assert entries["GUIDER-STOP"].endswith("+01:00") and len(entries["GUIDER-STOP"]) == 33
+    assert entries["TS-WAITSTART"] == "2025-11-15T02:30:00.4000000"
+    assert json.dumps(script.shifted(timedelta(days=1)).history[0]).count("2025-11-15T17:50:02") == 1
+    assert Frame(BEGIN, "text").flat is None
