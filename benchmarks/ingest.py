@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lib.load import run_load
-from benchmarks.lib.options import FULL, TINY, defaults, parser, work_folder
+from benchmarks.lib.options import FULL, QUICK, TINY, defaults, parser, work_folder
 from benchmarks.lib.pictures import write_pictures
 from benchmarks.lib.processes import Server, ask, environment, run_module
 from benchmarks.lib.results import Results, say
@@ -42,6 +42,19 @@ OURS = {
     "ours-daphne-power": ("daphne", "power"),
 }
 IN_PROCESS = ("ceiling-bare", "ceiling-verb")
+# What the targets need, and the other forms of a body.
+QUICK_CASES = {
+    "ours-uvicorn-process",
+    "ours-uvicorn-process-raw",
+    "ours-uvicorn-process-multipart",
+    "ours-uvicorn-power",
+    "ours-daphne-process",
+    "starlette-full",
+    "starlette-scaled",
+    "starlette-full-fsync",
+    "drf-daphne",
+    "ceiling-bare",
+}
 
 
 @dataclass
@@ -101,13 +114,15 @@ def make_cases(options, folder: Path, pictures: dict, results: Results, stack) -
 
 
 def is_wanted(options, name: str) -> bool:
-    return name in options.only.split(",") if options.only else True
+    if options.only:
+        return name in options.only.split(",")
+    return options.size != QUICK or name in QUICK_CASES
 
 
 def our_cases(options, folder: Path, pictures: dict, stack) -> list[Case]:
     cases = []
     for name, (server_name, durability) in OURS.items():
-        kinds = our_kinds(name, options)
+        kinds = our_kinds(name)
         if not (wanted := {label: kind for label, kind in kinds.items() if is_wanted(options, label)}):
             continue
         server = stack.enter_context(
@@ -119,17 +134,16 @@ def our_cases(options, folder: Path, pictures: dict, stack) -> list[Case]:
     return cases
 
 
-def our_kinds(name: str, options) -> dict[str, tuple[str, str, str]]:
+def our_kinds(name: str) -> dict[str, tuple[str, str, str]]:
     """label -> (kind of request, path, picture); every form is measured on one server."""
     kinds = {name: ("json", ROSEPETAL, "jpg")}
     if name == "ours-uvicorn-process":
         kinds |= {
-            f"{name}, raw": ("raw", NATIVE, "jpg"),
-            f"{name}, multipart": ("form", NATIVE, "jpg"),
-            f"{name}, PNG": ("json", ROSEPETAL, "png"),
+            f"{name}-raw": ("raw", NATIVE, "jpg"),
+            f"{name}-multipart": ("form", NATIVE, "jpg"),
+            f"{name}-png": ("json", ROSEPETAL, "png"),
+            f"{name}-raw-png": ("raw", NATIVE, "png"),
         }
-        if options.size != "quick":
-            kinds[f"{name}, raw PNG"] = ("raw", NATIVE, "png")
     return kinds
 
 
@@ -151,7 +165,7 @@ def peer_cases(options, folder: Path, pictures: dict, results: Results, stack) -
     for name in names:
         server = stack.enter_context(starlette_ingest(folder, name, **PEERS[name]))
         cases.append(peer_case(name, server, pictures["jpg"]))
-        extra = f"{name}, PNG"
+        extra = f"{name}-png"
         if name == "starlette-scaled" and is_wanted(options, extra):
             cases.append(peer_case(extra, server, pictures["png"]))
     if is_wanted(options, "drf-daphne"):

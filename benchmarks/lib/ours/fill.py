@@ -26,6 +26,8 @@ IMAGES_EACH = 10
 STEP_S = 60  # from session to session
 FIRST_S = 1_500_000_000  # Unix seconds of the first one
 CHUNK = 100_000
+# The same sixty at every size, and the oldest: a list that has to search for them passes everything newer.
+RARE = "n.i <= 600 AND n.i % 10 = 0"
 DEPTHS = {"1 %": 0.01, "50 %": 0.5, "99 %": 0.99}
 
 Expressions = dict[str, str]
@@ -167,7 +169,7 @@ def fill_sessions(spread: Spread, first: int, last: int) -> None:
     for label, count, where in (
         ("OK", 9, ""),
         ("DEFECT", 1, "WHERE n.i % 20 = 0"),
-        ("rare", 1, "WHERE n.i % 1000 = 0"),
+        ("rare", 1, f"WHERE {RARE}"),
     ):
         given = {
             "session_id": spread.session_pk("n.i"),
@@ -190,7 +192,7 @@ def quoted(model: type[models.Model], given: Expressions) -> Expressions:
 def fill_images(spread: Spread, first: int, last: int) -> None:
     session = f"((n.i - 1) / {IMAGES_EACH} + 1)"
     start = f"({FIRST_S} + n.i * {STEP_S} / {IMAGES_EACH})"
-    label = "CASE WHEN n.i % 10000 = 0 THEN 'rare' WHEN n.i % 200 = 0 THEN 'DEFECT' ELSE 'OK' END"
+    label = f"CASE WHEN {RARE} THEN 'rare' WHEN n.i % 200 = 0 THEN 'DEFECT' ELSE 'OK' END"
     path = f"'default/2017/07/14/im_' || {text_of('n.i', 26)}"
     insert(
         Image,
@@ -217,7 +219,7 @@ def fill_images(spread: Spread, first: int, last: int) -> None:
     )
     box = {"x_frac": "0.1", "y_frac": "0.2", "w_frac": "0.3", "h_frac": "0.4"}
     given = {**box, "key": f"'tg_' || {text_of('n.i', 26)}", "image_id": f"n.i * {IMAGES_EACH}",
-             "label": "CASE WHEN n.i % 1000 = 0 THEN 'rare-box' ELSE 'scratch' END"}  # fmt: skip
+             "label": f"CASE WHEN {RARE} THEN 'rare-box' ELSE 'scratch' END"}  # fmt: skip
     insert(Tag, given, (first - 1) // IMAGES_EACH + 1, last // IMAGES_EACH)
     follow_sequences(Image)
 
