@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from monitoring.boxes import EDGE_TOLERANCE, MAX_LABEL_CHARS
@@ -199,6 +199,7 @@ class DiskSerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=["ok", "low", "full"])
 
 
+@extend_schema_serializer(many=False)  # one answer, although its address has no key
 class FleetSerializer(serializers.Serializer):
     """Everything the live wall of one organisation shows."""
 

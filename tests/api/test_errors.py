@@ -4,6 +4,7 @@ import pytest
 from django.db import DataError, IntegrityError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
+from rest_framework.test import APIClient
 
 from sessionsite.common.api.errors import exception_handler
 from sessionsite.common.errors import Busy, PreconditionRequired
@@ -105,10 +106,9 @@ def test_a_client_that_accepts_no_json_is_told_in_json(as_admin, organisation, r
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_address_that_does_not_exist_is_404_without_a_redirect(
-    as_admin, organisation, url, method, refused
-):
-    refused(as_admin.generic(method, url), 404, "not_found")
+def test_an_address_that_does_not_exist_is_404_without_a_redirect(organisation, url, method, refused):
+    anybody = APIClient(enforce_csrf_checks=True)
+    refused(anybody.generic(method, url), 404, "not_found")
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "1.0", "", "1e2", "٣", "9" * 30])

@@ -82,7 +82,8 @@ def test_filters(as_viewer, monitor, session, query, count):
 
 @pytest.mark.parametrize(
     "query",
-    ["labels=OK", "review=nice", "deleted=maybe", "after=today", "split=none", "label=a&label=b", "label=%00",
+    ["labels=OK", "review=nice",
+        "review=100%", "deleted=maybe", "after=today", "split=none", "label=a&label=b", "label=%00",
      "label=" + "x" * 101],
 )  # fmt: skip
 def test_a_filter_that_cannot_be_meant_is_refused(as_viewer, organisation, query):

@@ -16,6 +16,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -156,6 +157,7 @@ page_not_found = _page_or_json(Missing(DEFAULT_TEXTS[404]), defaults.page_not_fo
 server_error = _page_or_json(ServerError(DEFAULT_TEXTS[500]), defaults.server_error)
 
 
+@csrf_exempt  # there is nothing to forge, and a POST must learn that, too
 def no_such_route(request, *args, **kwargs) -> HttpResponse:
     """For every address below /api/ that nothing else answers: no redirect that would lose a body."""
     hint = {} if request.path.endswith("/") else {"hint": "Addresses end with a slash."}

@@ -62,7 +62,8 @@ class WordsFormField(forms.CharField):
     def to_python(self, value):
         words = [word.strip() for word in super().to_python(value).split(",") if word.strip()]
         if wrong := [word for word in words if word not in self.words]:
-            raise forms.ValidationError(f"{wrong[0]} is none of {', '.join(self.words)}.")
+            params = {"wrong": wrong[0], "words": ", ".join(self.words)}
+            raise forms.ValidationError("%(wrong)s is none of %(words)s.", params=params)
         return words
 
 
