@@ -6,6 +6,7 @@ from monitoring.api.lane import NativePictures
 from monitoring.api.rosepetal.lane import RosepetalPictures
 from monitoring.api.state_lane import NativeState, RosepetalState, StateLane
 from monitoring.ingest import PictureLane
+from monitoring.nina import consumers as rig_sockets
 from sessionsite import background
 from sessionsite.accounts.credentials import AccountsIdentify
 from sessionsite.common import hub
@@ -26,6 +27,7 @@ class Site:
     def __init__(self) -> None:
         identify = AccountsIdentify()
         self._live = live_consumer(identify)
+        self._unified = rig_sockets.UnifiedSockets(identify)
         self._streams = event_stream(identify)
         self._pictures = PictureLane([RosepetalPictures(), NativePictures()])
         self._states = StateLane([NativeState(), RosepetalState()])
@@ -54,6 +56,9 @@ class Site:
         if scope["path"] in SOCKET_PATHS:
             await self._live(scope, receive, send)
             return
+        if self._unified.claims(scope["path"]):
+            await self._unified(scope, receive, send)
+            return
         await receive()
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": 4404})
@@ -66,6 +71,7 @@ class Site:
                 await send({"type": "lifespan.startup.complete"})
             elif event == "lifespan.shutdown":
                 await hub.shutdown()
+                await rig_sockets.shutdown()
                 await background.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -51,6 +51,8 @@ HANDLER_THREADS = env_int("HANDLER_THREADS", 8, minimum=1, maximum=256)
 BACKGROUND_LOOPS = env_bool("BACKGROUND_LOOPS", True)
 MEDIA_ACCEL_PREFIX = env_str("MEDIA_ACCEL_PREFIX")
 METRICS_TOKEN = env_secret("METRICS_TOKEN")
+NINA_PUBLIC = env_str("NINA_PUBLIC")
+NINA_CORS_ORIGINS = env_list("NINA_CORS_ORIGINS")
 
 # -- hosts, proxies and TLS ----------------------------------------------------------------------------------
 TLS = env_bool("TLS", False)

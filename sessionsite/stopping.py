@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from django.db import DatabaseError, connection, connections
 
+from monitoring.nina import consumers as rig_sockets
 from sessionsite.common import hub
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ async def dismiss_readers() -> None:
     """Every live reader of this process is told to reconnect (4012); new ones are refused."""
     try:
         await hub.shutdown()
+        await rig_sockets.shutdown()
     except Exception:
         logger.exception("the live readers could not be told that the server stops")
 

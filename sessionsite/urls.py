@@ -8,6 +8,7 @@ from sessionsite.metrics import metrics
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("monitoring.nina.urls")),
     path("api/", include("sessionsite.api.urls")),
     path("healthz", healthz),
     path("readyz", readyz),

@@ -19,7 +19,7 @@ from monitoring.nina.simulator import SimulatedNina
 class Command(BaseCommand):
     help = (
         "Play night_history.json, night_image_history.json and night_live.jsonl of a folder as NINA's "
-        "Advanced API does: the history is there at once, the live frames follow at their pace. Ends with Ctrl-C."
+        "Advanced API does: the history is there at once, live frames follow at their pace. Ends with Ctrl-C."
     )
     requires_system_checks = ()  # it is another program as far as the server is concerned
 

@@ -1,0 +1,15 @@
+"""Addresses of the rig: those of the outside system, and our own below /api/v1/."""
+
+from django.urls import path
+
+from monitoring.nina import api
+
+urlpatterns = [
+    path("api/nina/session-state", api.session_state, name="nina-session-state"),
+    path("api/nina/session-state/refresh", api.refresh, name="nina-refresh"),
+    path("api/config/health", api.config_health, name="nina-health"),
+    path("api/nina/<slug:slug>/session-state", api.session_state, name="nina-session-state-of"),
+    path("api/nina/<slug:slug>/session-state/refresh", api.refresh, name="nina-refresh-of"),
+    path("api/nina/<slug:slug>/health", api.config_health, name="nina-health-of"),
+    path("api/v1/rigs/<slug:slug>/state/", api.rig_page_state, name="rig-state"),
+]
