@@ -43,6 +43,11 @@ def hold_lease(name: str, ttl_s: float) -> int | None:
     return Lease.objects.values_list("epoch", flat=True).filter(name=name, holder=me).first()
 
 
+def drop_lease(name: str) -> None:
+    """`name` is free at once, if this process held it."""
+    Lease.objects.filter(name=name, holder=process_name()).update(expires_at=timezone.now())
+
+
 def drop_leases() -> None:
     """What this process held is free at once; called when it stops."""
     Lease.objects.filter(holder=process_name()).update(expires_at=timezone.now())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from sessions_app.models import LabelCount, Session, SessionEvent
+from sessions_app.policies import COUNTED
+from sessions_app.states import TERMINAL
 from sessionsite.common.clock import iso
 
 SEVERITIES = {
@@ -53,6 +55,8 @@ class SessionMessage:
     min_timestamp_ns: int | None
     max_timestamp_ns: int | None
     idle_ttl_s: int | None
+    subscriber_count: int | None
+    last_subscriber_left_at: str | None
     size_bytes: int
     revision: int
     last_seq: int
@@ -84,9 +88,17 @@ def label_counts(session: Session) -> tuple[dict[str, int], dict[str, int]]:
     return counts[LabelCount.IMAGE], counts[LabelCount.BOX]
 
 
+def subscriber_count(session: Session) -> int | None:
+    """How many look at it, as written down; None for a kind whose viewers are not counted."""
+    if session.kind not in COUNTED:
+        return None
+    return 0 if session.state in TERMINAL else session.subscriber_count
+
+
 def session_json(session: Session) -> dict:
-    """`session` as JSON; needs organisation and monitor selected, devices and label_counts prefetched."""
+    """`session` as JSON; needs a row of `Session.objects.for_messages()`."""
     labels, tag_counts = label_counts(session)
+    left_at = session.last_subscriber_left_at
     return asdict(
         SessionMessage(
             key=session.key,
@@ -111,6 +123,8 @@ def session_json(session: Session) -> dict:
             min_timestamp_ns=session.min_timestamp_ns,
             max_timestamp_ns=session.max_timestamp_ns,
             idle_ttl_s=session.idle_ttl_s,
+            subscriber_count=subscriber_count(session),
+            last_subscriber_left_at=left_at and iso(left_at),
             size_bytes=session.size_bytes,
             revision=session.revision,
             last_seq=session.last_seq,

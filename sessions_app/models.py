@@ -44,6 +44,9 @@ class Session(models.Model):
     min_timestamp_ns = models.BigIntegerField(null=True, blank=True)
     max_timestamp_ns = models.BigIntegerField(null=True, blank=True)
     idle_ttl_s = models.PositiveIntegerField(null=True, blank=True, help_text="Empty means: never reaped.")
+    last_subscriber_left_at = models.DateTimeField(
+        null=True, blank=True, help_text="Empty while somebody looks."
+    )
     last_item_at = models.DateTimeField(null=True, blank=True, help_text="When something was last accepted.")
     revision = models.BigIntegerField(default=1, editable=False)
     last_seq = models.BigIntegerField(default=0, editable=False)
@@ -137,6 +140,27 @@ class LabelCount(models.Model):
 
     def __str__(self):
         return f"{self.label}: {self.count}"
+
+
+class SubscriberLease(models.Model):
+    """How many readers one hub has for a watched session; alive for 30 s after `renewed_at`."""
+
+    session = models.ForeignKey(Session, models.CASCADE, related_name="subscriber_leases")
+    holder = models.CharField(max_length=100)
+    count = models.PositiveIntegerField()
+    renewed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session", "holder"], name="one_lease_per_session_and_holder"),
+        ]
+        indexes = [
+            models.Index(fields=["holder"], name="subscriber_leases_of_holder"),
+            models.Index(fields=["renewed_at"], name="subscriber_leases_by_age"),
+        ]
+
+    def __str__(self):
+        return f"{self.count} readers of {self.session_id} at {self.holder}"
 
 
 class Lease(models.Model):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sessions_app.states import ACCEPTING, OPEN
@@ -23,7 +24,11 @@ class SessionQuerySet(VisibleQuerySet):
 
     def for_messages(self):
         """With everything that messages.session_json reads."""
-        return self.select_related("organisation", "monitor").prefetch_related("devices", "label_counts")
+        leases = self.model._meta.get_field("subscriber_leases").related_model
+        theirs = leases.objects.filter(session=OuterRef("pk")).order_by().values("session")
+        count = Subquery(theirs.annotate(readers=Sum("count")).values("readers"))
+        rows = self.annotate(subscriber_count=Coalesce(count, 0))
+        return rows.select_related("organisation", "monitor").prefetch_related("devices", "label_counts")
 
     def stale_for(self, age: timedelta):
         """Open monitor sessions that accepted nothing for `age`."""

@@ -5,9 +5,17 @@ from rest_framework import serializers
 from sessions_app.messages import EventMessage, SessionMessage
 from sessions_app.services.journal import MARKER_LABEL_MAX, SEVERITY_WORDS
 from sessions_app.states import Kind, State
-from sessionsite.common.api.fields import MomentField, QuerySerializer, StrictSerializer, TextField
+from sessionsite.common.api.fields import (
+    MomentField,
+    QuerySerializer,
+    StrictSerializer,
+    TextField,
+    WholeField,
+)
 from sessionsite.common.api.pagination import MAX_LIMIT
 from sessionsite.common.api.shapes import shape_of
+
+MAX_IDLE_TTL_S = 30 * 24 * 3600
 
 SessionSerializer = shape_of(
     SessionMessage,
@@ -28,6 +36,24 @@ class EventPageSerializer(serializers.Serializer):
     next = serializers.CharField(allow_null=True, help_text="Where the entries after these are.")
     previous = serializers.CharField(allow_null=True, help_text="Always null: the journal is read forward.")
     results = EventSerializer(many=True)
+
+
+class SessionStartSerializer(StrictSerializer):
+    """Only annotation sessions begin here; the others begin with a monitor, a rig or a device."""
+
+    organisation = TextField(
+        max_length=64, required=False, help_text="Its slug; needed by members of several."
+    )
+    kind = serializers.ChoiceField(choices=[Kind.ANNOTATION.value])
+    name = TextField(max_length=200, allow_blank=True, default="")
+    idle_ttl_s = WholeField(
+        min_value=1,
+        max_value=MAX_IDLE_TTL_S,
+        allow_null=True,
+        required=False,
+        help_text="Seconds without a reader after which it ends; null: never. Default: SESSION_IDLE_TTL_S.",
+    )
+    elcor = serializers.BooleanField(default=False, help_text="Its frames get a subtext.")
 
 
 class SessionChangeSerializer(StrictSerializer):

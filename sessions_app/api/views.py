@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import status
@@ -19,10 +20,11 @@ from sessions_app.api.serializers import (
     MarkerSerializer,
     SessionChangeSerializer,
     SessionSerializer,
+    SessionStartSerializer,
 )
 from sessions_app.messages import event_json, session_json
 from sessions_app.models import Session, SessionEvent
-from sessionsite.accounts.api.organisations import only_organisation
+from sessionsite.accounts.api.organisations import only_organisation, organisation_for
 from sessionsite.common.api.views import BaseViewSet, Listed, Retrieved
 
 SESSION_KEY = "se_[0-9a-z]{26}"
@@ -46,6 +48,7 @@ class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
     lookup_field, lookup_value_regex = "key", SESSION_KEY
     keyset = ("-started_at", "-id")
     required_rights = {
+        "create": "control",
         "partial_update": "control",
         "start_recording": "control",
         "stop_recording": "control",
@@ -60,8 +63,28 @@ class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
     def list(self, request):
         return self.listed(only_organisation(self.get_queryset(), self.caller))
 
+    @extend_schema(
+        summary="Start an annotation session",
+        request=SessionStartSerializer,
+        responses={201: SessionSerializer},
+    )
+    def create(self, request):
+        asked = self.checked(SessionStartSerializer)
+        organisation = organisation_for(self.caller, asked.get("organisation"), "control")
+        session = services.start_annotation(
+            organisation,
+            by=self.by,
+            name=asked["name"],
+            idle_ttl_s=asked.get("idle_ttl_s", settings.SESSION_IDLE_TTL_S),
+            elcor=asked["elcor"],
+        )
+        return Response(self._json(session), status=status.HTTP_201_CREATED)
+
     def _answer(self, session: Session) -> Response:
-        return Response(session_json(Session.objects.for_messages().get(pk=session.pk)))
+        return Response(self._json(session))
+
+    def _json(self, session: Session) -> dict:
+        return session_json(Session.objects.for_messages().get(pk=session.pk))
 
     @extend_schema(
         summary="Change name or notes", request=SessionChangeSerializer, responses=SessionSerializer

@@ -1,5 +1,6 @@
 """Verbs of sessions."""
 
+from sessions_app.services.annotation import start_annotation
 from sessions_app.services.journal import append, mark
 from sessions_app.services.lifecycle import (
     IllegalMove,
@@ -28,6 +29,7 @@ __all__ = [
     "move",
     "open_session",
     "set_name_notes",
+    "start_annotation",
     "start_recording",
     "stop_recording",
 ]

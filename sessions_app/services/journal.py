@@ -20,6 +20,7 @@ ON_THE_WALL = frozenset(
         "started",
         "moved",
         "stopped",
+        "expired",
         "camera_late",
         "camera_lost",
         "camera_back",

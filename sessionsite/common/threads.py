@@ -13,6 +13,7 @@ from django.db import close_old_connections
 Result = TypeVar("Result")
 
 LIVE_READERS = 2  # threads that read snapshots and events for sockets and streams
+LIVE_WRITERS = 1  # threads that write down who reads, and what sockets send
 
 
 @cache
@@ -33,3 +34,9 @@ async def read_in_thread(func: Callable[..., Result], *args) -> Result:
     """func(*args), which reads the database, off the event loop."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(pool("live", LIVE_READERS), _with_fresh_connection, func, args)
+
+
+async def write_in_thread(func: Callable[..., Result], *args) -> Result:
+    """func(*args), which writes to the database, off the event loop and out of the readers' way."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(pool("live write", LIVE_WRITERS), _with_fresh_connection, func, args)

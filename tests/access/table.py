@@ -130,7 +130,7 @@ ROWS: list[Row] = [
     *api("devices/<device>/", GET="read", PATCH="admin", DELETE="admin"),
     *api("devices/<device>/token/", {"POST": KEYS}, GET="admin", POST="admin"),
     # -- REST: sessions
-    *api("sessions/", GET="read"),
+    *api("sessions/", GET="read", POST="control"),
     *api("sessions/<session>/", GET="read", PATCH="control"),
     *api("sessions/<session>/end/", POST="control"),
     *api("sessions/<session>/start_recording/", POST="control"),

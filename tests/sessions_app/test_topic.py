@@ -28,7 +28,7 @@ def test_a_session_says_all_that_is_promised(image):
         *("key", "organisation", "name", "kind", "state", "end_reason", "monitor", "monitor_name", "devices"),
         *("started_by", "started_at", "stopped_at", "total_counter", "image_count", "labels", "tag_counts"),
         *("data", "flow", "notes", "min_timestamp_ns", "max_timestamp_ns", "idle_ttl_s", "size_bytes"),
-        *("revision", "last_seq"),
+        *("subscriber_count", "last_subscriber_left_at", "revision", "last_seq"),
     }
 
 

@@ -53,7 +53,7 @@ def test_hsts_lasts_as_documented(rows, monkeypatch, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["operations.md", "scaling.md", "settings.md"])
+@pytest.mark.parametrize("name", ["operations.md", "scaling.md", "settings.md", "watched-sessions.md"])
 def test_commands_on_the_pages_exist_with_their_options(name):
     text = (DOCS / name).read_text()
     commands = get_commands()
@@ -64,7 +64,7 @@ def test_commands_on_the_pages_exist_with_their_options(name):
         assert {word for word in options.split() if word.startswith("--")} <= known, (command, options)
 
 
-@pytest.mark.parametrize("name", ["operations.md", "scaling.md", "settings.md"])
+@pytest.mark.parametrize("name", ["operations.md", "scaling.md", "settings.md", "watched-sessions.md"])
 def test_variables_on_the_pages_exist(name):
     text = (DOCS / name).read_text()
     elsewhere = {

@@ -18,6 +18,7 @@ from sessionsite.common.access import Caller
 from sessionsite.common.errors import DomainError
 from sessionsite.common.hub.feed import Feed, Subscription
 from sessionsite.common.hub.frames import error_frame, heartbeat_frame
+from sessionsite.common.hub.presence import Presence
 from sessionsite.common.hub.reader import Credential, Reader
 from sessionsite.common.hub.relay import Relay
 from sessionsite.common.live import NoEvents, UnknownTopic, find_topic
@@ -53,6 +54,7 @@ class Hub:
         self.feeds: dict[str, Feed] = {}
         self.readers: set[Reader] = set()
         self.relay = Relay(self._on_wake)
+        self.presence = Presence()
         self._ticking: asyncio.Task | None = None
         self._credentials_at = 0.0
         self._readers_of: Counter[Credential] = Counter()  # never a zero
@@ -129,6 +131,8 @@ class Hub:
         subscription = feed.subscriptions[reader] = Subscription(reader)
         reader.feeds[topic] = feed
         try:
+            if reader.is_watching:  # before the snapshot: what is watched does not end while it is read
+                await self.presence.hold(topic, feed.watching)
             snapshot = await feed.join(subscription, after)
         except BaseException:
             reader.leave(topic)
@@ -152,6 +156,8 @@ class Hub:
 
     def drop(self, feed: Feed, reader: Reader) -> None:
         feed.subscriptions.pop(reader, None)
+        if reader.is_watching and self.feeds.get(feed.name) is feed:
+            self.presence.tell(feed.name, feed.watching)
         if not feed.subscriptions and self.feeds.get(feed.name) is feed:
             del self.feeds[feed.name]
             self.relay.forget(feed.name)
@@ -169,6 +175,7 @@ class Hub:
                     logger.exception("the hub's %s failed; it runs again in a second", step.__name__)
             self.send_heartbeats()
             self.close_slow()
+            self.presence.renew_when_due(self.time())
 
     async def check_revisions(self) -> None:
         """Feeds that the database is ahead of are woken: commands and lost wake-ups end here."""
@@ -237,6 +244,7 @@ class Hub:
             feed.close()
         self.feeds.clear()
         live.remove_listener(self.on_commit)
+        await self.presence.close()
         await self.relay.close()
 
 

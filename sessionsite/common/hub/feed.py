@@ -72,6 +72,11 @@ class Feed:
     def numbers(self) -> tuple[int, int | None]:
         return self.revision, self.seq
 
+    @property
+    def watching(self) -> int:
+        """Readers that count as somebody who looks."""
+        return sum(reader.is_watching for reader in self.subscriptions)
+
     def is_behind(self, revision: int | None, seq: int | None) -> bool:
         """Whether the database is said to be ahead of what readers were given; no numbers mean: it may be."""
         if revision is None and seq is None:

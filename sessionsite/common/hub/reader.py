@@ -35,7 +35,7 @@ class Reader:
 
     send: takes one frame; it may wait. wire: the short way, where the server is known. on_close: called
     once with a close code; it must not wait. Nothing is sent before `open`. A reader that acknowledges
-    (`uses_acks`) has at most ACK_WINDOW frames on their way.
+    (`uses_acks`) has at most ACK_WINDOW frames on their way. `is_watching`: it counts as somebody who looks.
     """
 
     def __init__(
@@ -49,10 +49,12 @@ class Reader:
         wire: Wire | None = None,
         uses_acks: bool = False,
         ends_with_topic: bool = False,
+        is_watching: bool = True,
     ) -> None:
         self._hub, self._send, self._on_close, self._wire = hub, send, on_close, wire
         self.caller, self.credential = caller, credential
         self.uses_acks, self._ends_with_topic = uses_acks, ends_with_topic
+        self.is_watching = is_watching
         self.outbox = Outbox(address_of)
         self.feeds: dict[str, Feed] = {}
         self.heartbeat_at = hub.time()

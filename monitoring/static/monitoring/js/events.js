@@ -24,6 +24,7 @@ export const isNews = (event) => !(event.kind === "tags_changed" && event.detail
 const WORDS = {
   started: ({ by }) => `started${by ? ` by ${by}` : ""}`,
   stopped: ({ total_counter: total, by }) => `stopped${by ? ` by ${by}` : ""}${total === undefined ? "" : ` at ${count(total, "picture")}`}`,
+  expired: ({ idle_s: idle }) => `ended: nobody looked${idle === undefined ? "" : ` for ${Math.round(idle)} s`}`,
   controller_requested: ({ command }) => `asked the controller to ${String(command ?? "act").replaceAll("_", " ")}`,
   controller_acked: () => "controller answered",
   images_added: ({ count: number }) => count(number ?? 1, "picture"),
