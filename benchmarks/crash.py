@@ -85,7 +85,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     made.add_argument("--pictures", type=int, help="that are there before the first round")
     made.add_argument("--database", default="sqlite", help="sqlite, own, or the URL of a PostgreSQL")
     made.add_argument("--seed", type=int, default=1, help="decides the moments of the kills")
-    return defaults(made.parse_args(arguments), rounds=(50, 2, 1), clients=(8, 8, 2), pictures=(0, 0, 0))
+    return defaults(made.parse_args(arguments), rounds=(50, 1, 1), clients=(8, 8, 2), pictures=(0, 0, 0))
 
 
 def database_name(options) -> str:

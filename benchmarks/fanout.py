@@ -63,7 +63,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options = defaults(
         made.parse_args(arguments),
         readers=([500, 100, 1000, 2000], [500], [5]),
-        seconds=(5.0, 1.5, 0.5),
+        seconds=(5.0, 1.0, 0.5),
         rounds=(3, 1, 1),
         parts=(PARTS, ["paced", "saturated"], PARTS),
         only=([], ["ours-uvicorn", "starlette", "websockets", "nchan"], []),

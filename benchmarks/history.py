@@ -55,9 +55,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     options = defaults(
         made.parse_args(arguments),
-        rounds=(30, 12, 2),
+        rounds=(30, 8, 2),
         databases=(["sqlite", OWN], ["sqlite"], ["sqlite"]),
-        sizes=([10_000, 100_000], [1000, 10_000], [20, 60]),
+        sizes=([10_000, 100_000], [1000, 6000], [20, 60]),
     )
     if options.full:
         options.sizes = [*options.sizes, 1_000_000]

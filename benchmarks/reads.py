@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lib.load import run_load
-from benchmarks.lib.options import FULL, defaults, parser, work_folder
+from benchmarks.lib.options import FULL, QUICK, defaults, parser, work_folder
 from benchmarks.lib.pictures import write_pictures
 from benchmarks.lib.processes import Server, ask, run_module
 from benchmarks.lib.results import Results, say
@@ -86,12 +86,16 @@ def make_cases(options, folder: Path, results: Results, stack) -> list[Case]:
         cases.append(Case("ours state, unchanged", main, STATE, {"If-None-Match": etag}))
     for name in (name for name in ("ours", "stock") if name in servers):
         one = f"/api/v1/sessions/{servers[name].sessions[MONITOR]}/"
-        for noun, path in {**LISTS, ONE: one}.items():
+        for noun, path in {**lists_of(options), ONE: one}.items():
             cases.append(Case(f"{name} {noun}", servers[name], path))
     if "drf" in servers:
         cases.append(Case("drf state", servers["drf"], f"/state/{MONITOR}/", parts=(SATURATED, POLLED)))
         cases.append(Case("drf sessions", servers["drf"], "/sessions/"))
     return [case for case in cases if answers(case, results)]
+
+
+def lists_of(options) -> dict[str, str]:
+    return {"sessions": LISTS["sessions"]} if options.size == QUICK else LISTS
 
 
 def make_servers(options, folder: Path, stack) -> dict[str, Server]:
@@ -188,7 +192,7 @@ def report(results: Results, options, windows: dict) -> None:
     results.target("state: CPU / a constant answer in the same process", "<=", 1.5, ratio(state, constant))
     times = ratio(of("ours state", "accepted_per_s"), of("stock state", "accepted_per_s"))
     results.target("state: answers/s / the same view under the stock handler", ">=", 100, times)
-    for noun in (*LISTS, ONE):
+    for noun in (*lists_of(options), ONE):
         times = ratio(of(f"ours {noun}", "accepted_per_s"), of(f"stock {noun}", "accepted_per_s"))
         results.target(f"{noun}: pooled / stock handler", ">=", 2, times)
 

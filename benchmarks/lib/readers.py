@@ -38,12 +38,13 @@ class Specification:
     """kind: ws or sse. stalled: how many of `count` never read after the handshake.
 
     sample: every so many-th reader measures latencies. snapshot: the server greets with a state.
+    tokens: taken in turn, since a server may limit the connections of one.
     """
 
     port: int
     path: str
     kind: str = "ws"
-    token: str = ""
+    tokens: list[str] = field(default_factory=list)
     count: int = 100
     stalled: int = 0
     sample: int = 1
@@ -141,6 +142,9 @@ class Group:
             self.step(0.1)
             if time.monotonic() > end:
                 raise TimeoutError("some readers got no snapshot")
+        self.step(0.0)
+        if self.closed:
+            raise ConnectionError(f"{self.closed} of {self.wanted.count} readers were closed at once")
 
     def _open(self, number: int) -> socket.socket:
         connection = socket.socket()
@@ -149,13 +153,13 @@ class Group:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_WINDOW_BYTES)
         connection.connect(("127.0.0.1", self.wanted.port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(self._request())
+        connection.sendall(self._request(number))
         return connection
 
-    def _request(self) -> bytes:
+    def _request(self, number: int) -> bytes:
         lines = [f"GET {self.wanted.path} HTTP/1.1", "Host: 127.0.0.1"]
-        if self.wanted.token:
-            lines.append(f"Authorization: Bearer {self.wanted.token}")
+        if tokens := self.wanted.tokens:
+            lines.append(f"Authorization: Bearer {tokens[number % len(tokens)]}")
         if self.wanted.kind == "ws":
             key = base64.b64encode(os.urandom(16)).decode()
             lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]

@@ -23,6 +23,7 @@ class Ours(Server):
     """`manage.py serve`. After `prepare` it has a token; `sessions`: running monitor -> its session."""
 
     sessions: dict[str, str]
+    tokens: list[str]  # of viewers: the connections of one token are limited
     cookie = ""
 
     def prepare(self, monitors: list[str], *, start: list[str] | None = None) -> Ours:
@@ -35,7 +36,8 @@ class Ours(Server):
         else:
             template, made = _template(arguments)
             shutil.copytree(template, data)
-        self.token, self.sessions, self.cookie = made["token"], made["sessions"], made["cookie"]
+        self.token, self.tokens = made["token"], made["viewers"]
+        self.sessions, self.cookie = made["sessions"], made["cookie"]
         return self
 
 

@@ -15,6 +15,7 @@ from benchmarks.lib.processes import REPOSITORY, Server, ask, end_with_parent, e
 from benchmarks.lib.readers import Readers
 from benchmarks.lib.results import Results
 from benchmarks.lib.servers import (
+    Ours,
     has_starlette,
     nginx_nchan,
     ours,
@@ -41,9 +42,12 @@ class Side:
     def watched(self) -> list[int]:
         return [self.server.pid]
 
+    def tokens(self) -> list[str]:
+        return self.server.tokens if isinstance(self.server, Ours) else []
+
     def readers(self, folder: Path, kind: str, count: int, **more: Any) -> Readers:
         return Readers(
-            self.server, folder, path=self.paths[kind], kind=kind, token=self.server.token, count=count,
+            self.server, folder, path=self.paths[kind], kind=kind, tokens=self.tokens(), count=count,
             snapshot=self.snapshot, watch=self.watched(), **more,
         )  # fmt: skip
 

@@ -18,6 +18,8 @@ from sessionsite.accounts.models import Organisation, User
 from sessionsite.accounts.services import create_token
 from sessionsite.startup import prepare
 
+VIEWERS = 5
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
@@ -32,7 +34,13 @@ def main() -> None:
         monitor = create_monitor(organisation, slug=slug, name=slug, by="benchmark")
         if slug in options.start.split(","):
             sessions[slug] = start_monitor(monitor, by="benchmark").key
-    print(json.dumps({"token": token, "sessions": sessions, "cookie": admin_cookie()}))
+    found = {"token": token, "viewers": viewer_tokens(), "sessions": sessions, "cookie": admin_cookie()}
+    print(json.dumps(found))
+
+
+def viewer_tokens() -> list[str]:
+    owner = Organisation.objects.get(slug="default")
+    return [create_token(owner, name=f"viewer {n}", role="viewer", by="benchmark")[1] for n in range(VIEWERS)]
 
 
 def admin_cookie() -> str:
