@@ -1,4 +1,4 @@
-"""Every address of the site. Pictures with a token, sockets and streams have lanes of their own (lanes.py)."""
+"""Every address of the site. Pictures with a token, sockets and streams have their own lanes (lanes.py)."""
 
 from django.contrib import admin
 from django.urls import include, path

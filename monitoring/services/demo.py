@@ -22,7 +22,7 @@ IMAGES_AT_ONCE = 500
 def remove_demo(organisation: Organisation, *, by: str) -> dict[str, int]:
     """No demo monitor of the organisation is left, nor its sessions, pictures and files.
 
-    Returns how many monitors, sessions, images and bytes that were. Pictures go in batches, each a transaction
+    Returns how many monitors, sessions, images and bytes. Pictures go in batches, each a transaction
     of its own: a call that was cut off is completed by the next one. Files go after the commit of their rows.
     """
     gone: Counter[str] = Counter({"monitors": 0, "sessions": 0, "images": 0, "bytes": 0})
