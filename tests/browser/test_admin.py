@@ -44,9 +44,15 @@ def test_every_page_keeps_to_the_content_policy(theme, line, people):
         first = page.locator("#result_list tbody th a").first
         first.click()
         expect(page.locator("#content-main")).to_be_visible()
+        page.goto(f"{page.url.split('change/')[0]}history/")
+        expect(page.locator("#content-main")).to_be_visible()
     for path in ADDABLE:
         page.goto(f"/admin/{path}/add/")
         expect(page.get_by_role("button", name="Save", exact=True)).to_be_visible()
+    page.goto("/admin/devices/device/")
+    page.locator("#result_list tbody th a").first.click()
+    page.get_by_role("link", name="Delete").click()
+    expect(page.get_by_text("Are you sure")).to_be_visible()
     page.goto("/admin/password_change/")
     expect(page.get_by_label("Old password")).to_be_visible()
 

@@ -1,7 +1,9 @@
 """Everything by keyboard: start, stop, boxes, pictures, places."""
 
+import re
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -144,6 +146,20 @@ def test_the_question_mark_lists_the_keys_of_the_page(people, station):
         expect(sheet).to_contain_text(words)
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
+
+
+def test_the_documentation_lists_the_keys_of_all_pages(people, station):
+    shown = set()
+    for path in ("/", f"/monitors/{station.slug}/", f"/images/{station.keys[0]}/"):
+        page = people.open(path)
+        page.keyboard.press("?")
+        for keys, words in zip(
+            page.locator("#key-list dt").all(), page.locator("#key-list dd").all(), strict=True
+        ):
+            shown.add((" ".join(keys.locator("kbd").all_inner_texts()), words.inner_text()))
+    table = (Path(__file__).parents[2] / "docs/pages.md").read_text().split("## Keys")[1].split("##")[0]
+    rows = re.findall(r"^\| (`.+`) \| (.+) \|$", table, re.MULTILINE)
+    assert {(keys.replace("`", ""), words) for keys, words in rows} == shown
 
 
 def test_the_command_box_finds_monitors_pages_and_sessions(people, station):

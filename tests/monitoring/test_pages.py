@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from django.test import override_settings
@@ -14,6 +15,7 @@ from sessionsite.accounts.models import User
 from sessionsite.accounts.services import create_token, set_role
 from tests.pictures import picture
 
+DOCS = Path(__file__).parents[2] / "docs/pages.md"
 PLAIN_PAGES = ["/", "/sessions/", "/events/", "/health/"]
 ADMIN_PAGES = ["/monitors/new/", "/tokens/"]
 
@@ -312,3 +314,11 @@ def test_an_error_page_needs_no_request_and_no_database(status):
     text = get_template(f"{status}.html").render()
     assert f">{status}<" in text
     assert "Go to the live wall" in text
+
+
+def test_the_documentation_lists_every_page():
+    from monitoring.pages_urls import urlpatterns
+
+    documented = set(re.findall(r"`(/[^`?]*)`", DOCS.read_text().split("## How true")[0]))
+    routes = {"/" + re.sub(r"<\w+:(\w+)>", r"<\1>", str(route.pattern)) for route in urlpatterns}
+    assert documented == routes

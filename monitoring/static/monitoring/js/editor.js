@@ -149,6 +149,7 @@ export class Editor {
     else if (chosen) this.palette.aim("box", "the chosen box", chosen.label);
     else this.palette.aim("picture", "the picture", this.image.label);
     find("[data-draw]", this.place)?.setAttribute("aria-pressed", this.boxes.isDrawing);
+    setText(find("[data-hint]", this.place), this.boxes.isDrawing ? `Drag over the picture: ${this.#labelOfNext()}` : "");
     this.#list();
   }
 

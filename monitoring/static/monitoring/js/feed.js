@@ -10,6 +10,7 @@ export function stateAddress(topic) {
   if (prefix === "fleet") return `/api/v1/fleet/?organisation=${name}`;
   if (prefix === "monitor") return `/api/v1/monitors/${name}/state/`;
   if (prefix === "session") return `/api/v1/sessions/${name}/`;
+  if (prefix === "rig") return `/api/v1/rigs/${name}/state/`;
   return null;
 }
 

@@ -33,7 +33,7 @@ function facts(part) {
 function table(rows) {
   if (!rows.length) return null;
   const names = Object.keys(rows[0]);
-  return element("div", { class: "table-wrap" }, element("table", { class: "table" },
+  return element("div", { class: "table-wrap", role: "region", tabindex: "0", "aria-label": "Table" }, element("table", { class: "table" },
     element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, title(name))))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...names.map((name) => element("td", {}, shown(name, row[name]))))))));
 }

@@ -11,13 +11,16 @@ export function onKey(keys, words, run) {
   known.set(keys, { words, run });
 }
 
-const pretty = (keys) => keys.replace("ArrowLeft", "←").replace("ArrowRight", "→").replace("Delete", "Del");
+const NAMES = { ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
+const pretty = (keys) => NAMES[keys] ?? keys;
+/** "1" to "9" read as one. */
+const joined = (all) => (all.length === 9 ? ["1–9"] : all);
 
 export function showKeys() {
   const rows = new Map();
   for (const [keys, { words }] of known) if (words) rows.set(words, [...(rows.get(words) ?? []), keys]);
   find("#key-list").replaceChildren(...[...rows].flatMap(([words, all]) => [
-    element("dt", {}, ...all.flatMap((keys) => [element("kbd", {}, pretty(keys)), " "])),
+    element("dt", {}, ...joined(all).flatMap((keys) => [element("kbd", {}, pretty(keys)), " "])),
     element("dd", {}, words),
   ]));
   find("#key-sheet").showModal();

@@ -31,20 +31,9 @@ export const severityMark = (severity) => mark(SEVERITIES[severity] ?? "idle");
 
 const LABEL_COLOURS = 6;
 
-function preferred(label) {
+/** 1..6, the same for a label wherever it is shown. Two labels may share one: the words beside it tell them apart. */
+export function labelColour(label) {
   let sum = 0;
-  for (const letter of label) sum = (sum * 31 + letter.codePointAt(0)) % 65_521;
-  return sum % LABEL_COLOURS;
-}
-
-/** label -> 1..6 for labels that are shown together: by name, so the same on every page, and different while they last. */
-export function labelColours(labels) {
-  const colours = new Map();
-  for (const label of [...labels].sort()) {
-    const taken = new Set(colours.values());
-    let colour = preferred(label);
-    for (let tries = 0; taken.has(colour + 1) && tries < LABEL_COLOURS; tries += 1) colour = (colour + 1) % LABEL_COLOURS;
-    colours.set(label, colour + 1);
-  }
-  return colours;
+  for (const letter of label) sum = (sum * 101 + letter.codePointAt(0)) % 65_521;
+  return (sum % LABEL_COLOURS) + 1;
 }

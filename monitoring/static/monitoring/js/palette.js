@@ -1,7 +1,7 @@
 // The labels one can give with the keys 1-9: one list for pictures, one for boxes, kept per monitor in this browser.
 
 import { element, find } from "./dom.js";
-import { labelColours } from "./marks.js";
+import { labelColour } from "./marks.js";
 
 const KEYS = 9;
 
@@ -60,11 +60,10 @@ export class Palette {
   #render() {
     find("[data-target]", this.place).textContent = this.target.words;
     const labels = this.labels();
-    const colours = labelColours(labels);
     const buttons = labels.map((label, index) => element("button", {
       type: "button", class: "button label-button", "aria-pressed": label === this.target.current, onclick: () => this.choose(label),
     }, element("kbd", { "aria-hidden": "true" }, String(index + 1)),
-    element("i", { class: `label-fill-${colours.get(label)}`, "aria-hidden": "true" }), label));
+    element("i", { class: `label-fill-${labelColour(label)}`, "aria-hidden": "true" }), label));
     find("[data-labels-list]", this.place).replaceChildren(...buttons);
     find("[data-no-labels]", this.place).hidden = labels.length > 0;
   }

@@ -8,4 +8,6 @@ form.addEventListener("submit", () => {
   for (const field of findAll("input, select", form)) field.disabled = field.value === ""; // a short address
 });
 for (const field of findAll("select, input[data-date]", form)) field.addEventListener("change", () => form.requestSubmit());
+const button = find("#filters-switch");
+button.addEventListener("click", () => button.setAttribute("aria-expanded", form.classList.toggle("is-open")));
 addEventListener("pageshow", () => { for (const field of findAll("input, select", form)) field.disabled = false; });

@@ -36,6 +36,7 @@ export class Tile {
     this.#showNumbers();
     this.shot.describe(state.last_image ? `Newest picture of ${state.name}${words(state.last_image)}` : "");
     this.shot.show(state.last_image);
+    setText(this.shot.empty, state.running ? "Waiting for the first picture" : "No picture yet: press Start");
     this.run.show(state);
     this.tick();
   }

@@ -32,9 +32,14 @@ function showFleet(fleet) {
   arrange();
 }
 
+const { compare } = new Intl.Collator("en", { numeric: true });
+const inOrder = (one, other) => compare(one.state.name, other.state.name) || compare(one.state.slug, other.state.slug);
+
+/** Tiles stand by name, so that a place on the wall stays the same place. */
 function addTile(state) {
   const tile = new Tile(state);
-  grid.append(tile.root);
+  const next = [...grid.children].find((other) => inOrder(tile, tiles.get(other.dataset.slug).tile) < 0);
+  grid.insertBefore(tile.root, next ?? null);
   // While the page has to poll, the fleet's one answer covers all tiles.
   const leave = live.subscribe(`monitor:${state.slug}`, { state: (newer) => { tile.show(newer); arrange(); } }, { poll: false });
   tiles.set(state.slug, { tile, leave });
@@ -86,7 +91,7 @@ async function removeDemo(button) {
 function startDemoBanner() {
   const place = find("#demo [data-remove]");
   if (!may("admin")) return;
-  const button = element("button", { type: "button", class: "button", "aria-label": "Remove the demo with all its pictures" }, "Remove demo");
+  const button = element("button", { type: "button", class: "button", "aria-label": "Remove demo with all its pictures" }, "Remove demo");
   holdToConfirm(button, () => removeDemo(button));
   place.append(button);
 }

@@ -3,8 +3,10 @@
 import { notify } from "./notice.js";
 
 const CURSOR_MS = 3_000;
-const TILE_RATIO = 4 / 3.9; // a tile's picture with its two lines of text
-const GAP = 8;
+const RATIO = 4 / 3; // of most pictures
+const WORDS_PX = 40; // the line under a picture
+const GAP_PX = 8;
+const NARROW_PX = 300; // below this there is no room for the rate
 
 export class WallMode {
   constructor(grid) {
@@ -42,18 +44,21 @@ export class WallMode {
     this.grid.style.removeProperty("--rows");
   }
 
-  /** As many columns as make the tiles largest without scrolling. */
+  /** As many columns as make the pictures largest without scrolling. */
   fit() {
     if (!this.isOn) return;
     const count = Number(this.grid.dataset.count) || 1;
-    let best = { columns: 1, width: 0 };
+    let best = { columns: 1, rows: count, shown: 0 };
     for (let columns = 1; columns <= count; columns += 1) {
       const rows = Math.ceil(count / columns);
-      const width = Math.min((innerWidth - GAP * columns) / columns, ((innerHeight - GAP * rows) / rows) * TILE_RATIO);
-      if (width > best.width) best = { columns, width, rows };
+      const width = innerWidth / columns - GAP_PX;
+      const height = innerHeight / rows - GAP_PX - WORDS_PX;
+      const shown = Math.min(width, height * RATIO);
+      if (shown > best.shown) best = { columns, rows, shown };
     }
     this.grid.style.setProperty("--columns", best.columns);
     this.grid.style.setProperty("--rows", best.rows);
+    this.grid.classList.toggle("is-narrow", best.shown < NARROW_PX);
   }
 
   async #stayAwake() {

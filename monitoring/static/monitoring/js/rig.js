@@ -1,0 +1,155 @@
+// The page of one rig: what the telescope does now, and its night. Live over the topic rig:<slug>.
+
+import { get, post } from "./api.js";
+import { element, find, may, pageData, setText } from "./dom.js";
+import { live } from "./live.js";
+import { chip } from "./marks.js";
+import { announce, notify, notifyError, notifyUnread } from "./notice.js";
+import { drawCurve, drawTimeline } from "./rigcharts.js";
+import { everySecond, formatAge, formatElapsed, serverNow, timeElement } from "./times.js";
+
+const STATES = { idle: "idle", active: "running", paused: "paused", flats: "running", darks: "running" };
+const NIGHT_AFTER_MS = 1_000; // several events come together: the night is read once for them
+const place = find("#night-place").dataset;
+let rig = pageData("rig");
+let night = pageData("night");
+let reading = null;
+let offsetMs = Date.parse(rig.now) - Date.now(); // NINA's clock may differ from ours
+
+const nowAtRig = () => Date.now() + offsetMs;
+const known = (value, unit = "") => (value === null || value === undefined ? "–" : `${value}${unit}`);
+
+function show(newer) {
+  const wasSafe = rig.unified.safe.isSafe;
+  rig = newer;
+  offsetMs = Date.parse(rig.now) - Date.now();
+  const state = rig.unified;
+  find("#rig-chip").replaceChildren(chip(STATES[state.session_state] ?? "idle", state.session_state));
+  showSafety(state.safe, wasSafe);
+  showTarget(state);
+  const { subsystem, state: word } = state.activity;
+  setText(find("#rig-activity"), subsystem ? `${subsystem}: ${word.replaceAll("_", " ")}` : "nothing");
+  setText(find("#rig-filter"), known(state.current_filter));
+  setText(find("#rig-guiding"), `${state.guiding_state}${state.guiding_rms === null ? "" : `, ${state.guiding_rms}″ RMS`}`);
+  setText(find("#rig-total"), state.total_images);
+  setText(find("#rig-exposure"), `${known(state.exposure_time, " s")}, ${formatAge(state.session_stats.total_exposure_time * 1000)} together`);
+  setText(find("#rig-temperature"), known(state.camera_temperature, " °C"));
+  showLast(state.lastImage);
+  showEvents(state.recent_events);
+  showSession(rig.session);
+  tick();
+}
+
+function showSafety({ isSafe, time }, wasSafe) {
+  const banner = find("#rig-safety");
+  const word = isSafe === null ? "unknown" : isSafe ? "safe" : "unsafe";
+  banner.dataset.safety = word;
+  const words = { unknown: "Safety unknown: the monitor has said nothing yet", safe: "Safe", unsafe: "Unsafe" };
+  banner.replaceChildren(words[word], ...(time ? [" since ", timeElement(time)] : []));
+  if (wasSafe !== isSafe && isSafe === false) {
+    notify(`${rig.name} became unsafe.`, { kind: "error" });
+    announce(`${rig.name} became unsafe`);
+  }
+}
+
+function showTarget({ target, target_coordinates: coordinates }) {
+  setText(find("#rig-target"), target ? target.name : "No target");
+  setText(find("#rig-coordinates"), [target?.project, coordinates && `${coordinates.ra} ${coordinates.dec}`].filter(Boolean).join(" · "));
+  const ends = target?.targetEndTime;
+  find("#rig-ends").replaceChildren(...(ends ? [timeElement(ends), target.isExpired ? " (past)" : ""] : ["–"]));
+}
+
+function showLast(image) {
+  if (!image) return;
+  const rows = [
+    ["Type", `${known(image.type)} ${image.filter ?? ""}`], ["Exposure", known(image.exposureTime, " s")],
+    ["HFR", known(image.hfr, " px")], ["Stars", known(image.stars)], ["Guiding", known(image.rms, "″")],
+    ["Temperature", known(image.temperature, " °C")], ["Saved", timeElement(image.time)],
+  ];
+  find("#rig-last").replaceChildren(...rows.flatMap(([word, value]) => [element("dt", {}, word), element("dd", {}, value)]));
+}
+
+function showEvents(events) {
+  find("#rig-events").replaceChildren(...events.map((event) =>
+    element("li", {}, timeElement(event.timestamp, "clock"), element("span", { class: "what" }, event.eventType), element("span", { class: "small quiet" }, detailOf(event.data)))));
+}
+
+function detailOf(data) {
+  const words = [data.TargetName, data.New?.Name, data.ImageStatistics?.Filter, data.Error];
+  if (typeof data.IsSafe === "boolean") words.push(data.IsSafe ? "safe" : "unsafe");
+  return words.filter((word) => typeof word === "string" && word).join(" ");
+}
+
+function showSession(session) {
+  const isNight = session?.kind === "rig";
+  for (const [id, path] of [["#rig-session", "/"], ["#rig-report", "/report/"]]) {
+    find(id).hidden = !isNight;
+    if (isNight) find(id).href = `/sessions/${session.key}${path}`;
+  }
+}
+
+/** Elapsed time, and how old the truth is when the connection to NINA is lost. */
+function tick() {
+  const { start_time: start, end_time: end } = rig.unified;
+  const until = end ? Date.parse(end) : nowAtRig();
+  setText(find("#rig-elapsed"), start ? formatElapsed(until - Date.parse(start)) : "");
+  const { status, since, heard_at: heardAt, error } = rig.link;
+  const isLost = rig.is_listening && status !== "connected";
+  setText(find("#rig-link"), rig.is_listening ? `NINA ${status ?? "not asked yet"}` : "not listening");
+  const lost = find("#rig-lost");
+  lost.hidden = !isLost || !since;
+  find(".rig").classList.toggle("is-old", isLost);
+  if (!lost.hidden) {
+    const age = heardAt ? ` What is shown is ${formatAge(serverNow() - Date.parse(heardAt))} old.` : "";
+    setText(lost, `The connection to NINA is lost${error ? ` (${error})` : ""}.${age}`);
+  }
+}
+
+function showNight() {
+  const { rms, hfr, temperature } = night.series;
+  drawCurve(find("#rms"), rms);
+  drawCurve(find("#hfr"), hfr);
+  drawCurve(find("#temperature"), temperature);
+  const { mean_arcsec: mean, worst_arcsec: worst } = night.guiding;
+  setText(find("#rms-words"), `Guiding RMS, arc seconds${mean === null ? "" : `: ${mean} mean, ${worst} worst`}`);
+  setText(find("#hfr-words"), `HFR, pixels${hfr.length ? `: ${hfr.at(-1)[1].toFixed(2)} last` : ""}`);
+  setText(find("#temperature-words"), `Camera temperature, °C${temperature.length ? `: ${temperature.at(-1)[1]} last` : ""}`);
+  drawTimeline(find("#timeline"), night.timeline, nowAtRig());
+  const rows = night.targets.flatMap((target) => target.frames.map((row) => [target.name, row]));
+  find("#frames tbody").replaceChildren(...rows.map(([name, row]) => element("tr", {},
+    element("td", {}, name), element("td", {}, row.filter), element("td", { class: "n" }, known(row.exposure_s, " s")),
+    element("td", { class: "n" }, String(row.count)), element("td", { class: "n" }, formatAge(row.total_s * 1000)))));
+}
+
+function readNightSoon() {
+  if (place.newest !== "yes" || reading) return;
+  reading = setTimeout(async () => {
+    reading = null;
+    try {
+      night = await get(`/api/v1/rigs/${rig.slug}/nights/${place.evening}/`);
+      showNight();
+    } catch (refusal) {
+      notifyUnread(refusal); // the next event reads it again; until then the page shows the older night
+    }
+  }, NIGHT_AFTER_MS);
+}
+
+async function refresh() {
+  const button = find("#rig-refresh");
+  button.disabled = true;
+  try {
+    await post(`/api/nina/${rig.slug}/session-state/refresh`);
+  } catch (refusal) {
+    notifyError(refusal);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+find("#rig-refresh").hidden = !may("control") || !rig.is_listening;
+find("#rig-refresh").addEventListener("click", refresh);
+document.addEventListener("zonechange", showNight);
+show(rig);
+showNight();
+everySecond(tick);
+live.subscribe(`rig:${rig.slug}`, { state: (state) => { show(state); readNightSoon(); } });
