@@ -12,7 +12,7 @@ window.SwaggerUIBundle({
   domNode: place,
   deepLinking: true,
   displayRequestDuration: true,
-  docExpansion: "none",
+  docExpansion: "list",
   filter: true,
   requestInterceptor: (request) => {
     if (!["GET", "HEAD"].includes(request.method)) request.headers["X-CSRFToken"] = csrfToken();
