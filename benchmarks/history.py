@@ -57,7 +57,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         made.parse_args(arguments),
         rounds=(30, 8, 2),
         databases=(["sqlite", OWN], ["sqlite"], ["sqlite"]),
-        sizes=([10_000, 100_000], [1000, 6000], [20, 60]),
+        sizes=([10_000, 100_000], [1000, 6000], [60]),
     )
     if options.full:
         options.sizes = [*options.sizes, 1_000_000]

@@ -1,4 +1,7 @@
-"""Every benchmark program runs in a tiny form against the real servers; its figures mean nothing here."""
+"""Every benchmark program runs in a tiny form against the real servers; its figures mean nothing here.
+
+crash.py has its test in tests/races/test_kill.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 
 import pytest
 
-from benchmarks import crash, events, fanout, history, ingest, mixed, reads
+from benchmarks import events, fanout, history, ingest, mixed, reads
 from benchmarks.lib.servers import has_starlette
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -92,10 +95,3 @@ def test_mixed_starts_and_stops_beside_a_load(run):
     found = run(mixed)["raw"]["SQLite"]
     assert found["cameras"]["accepted"] > 0
     assert found["busy"]["start"] and found["busy"]["stop"]
-
-
-def test_crash_finds_everything_after_a_kill(run):
-    [found] = run(crash, "--clients", "4")["raw"]["rounds"]
-    assert found["problems"] == []
-    assert found["acknowledged"] > 0
-    assert found["rows"] == found["counted"] == found["originals"] == found["thumbnails"]
