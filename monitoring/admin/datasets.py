@@ -20,8 +20,8 @@ class DatasetAdmin(ScopedAdmin):
     list_filter = ("type",)
     sortable_by = ()
     ordering = ("-pk",)
-    search_by = {"": "key"}
-    search_help_text = "The beginning of a dataset's key."
+    search_by = {"ds_": "key", "": "key"}
+    search_help_text = "The beginning of a key ds_…, or a whole key from elsewhere."
 
     def get_fields(self, request, obj=None):
         if obj is None:

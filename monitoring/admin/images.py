@@ -139,7 +139,11 @@ class ImageAdmin(ScopedAdmin):
         return BoxCountingChangeList
 
     def get_ordering(self, request):
-        """By a column with an index for what is asked: time within one's organisation or monitor."""
+        """By a column with an index for what is asked: a key, the deletion, time where it is narrow."""
+        if request.GET.get("q", "").strip().startswith("im_"):
+            return ("-key",)
+        if request.GET.get("deleted") == "yes":
+            return ("-deleted_at", "-pk")
         is_narrow = "monitor" in request.GET or not caller_of(request).everywhere
         return ("-received_at", "-pk") if is_narrow else ("-pk",)
 

@@ -68,7 +68,8 @@ class ScopedAdmin(admin.ModelAdmin):
     """Rows of the organisations where one may read; adding, changing and removing by the named right.
 
     A right of None means nobody does it here. Subclasses say in add_by_verb and change_by_verb which verb.
-    search_by: beginning of the term -> lookup; keys are found by their beginning, with an index.
+    search_by: beginning of the term -> lookup. Keys have one (`im_`) and are found by as much as is given;
+    the lookup of the empty beginning takes everything else, whole unless it says otherwise.
     """
 
     view_right: str | None = "read"
@@ -171,10 +172,16 @@ class ScopedAdmin(admin.ModelAdmin):
         for beginning, lookup in self.search_by.items():
             if not term.startswith(beginning):
                 continue
-            if lookup.endswith("key"):
-                return queryset.filter(**{f"{lookup}__gte": term, f"{lookup}__lte": term + KEY_END})
-            return queryset.filter(**{lookup: term})
+            return self._with_key(queryset, lookup, term) if beginning else queryset.filter(**{lookup: term})
         return queryset.none()
+
+    def _with_key(self, queryset, lookup: str, term: str):
+        """Two queries on purpose: in one, planners start from the organisation and read all of its rows."""
+        path, _, field = lookup.rpartition("__")
+        model = self.model._meta.get_field(path).related_model if path else self.model
+        begun = model.objects.filter(**{f"{field}__gte": term, f"{field}__lte": term + KEY_END})
+        ids = list(begun.order_by(field).values_list("pk", flat=True)[:ROWS_MAX])
+        return queryset.filter(**{f"{path or 'pk'}__in": ids})
 
     def get_actions(self, request):
         actions = super().get_actions(request)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 import zipfile
 from urllib.parse import urlsplit
 
@@ -163,6 +164,19 @@ def test_a_picture_whose_file_is_gone_is_named(add, wire):
     media_file(lost.file_path).unlink()
     _, archive = zip_of(wire, mine.key, lost.key)
     assert archive.read("missing.txt").decode() == f"{lost.key} lost.jpg\n"
+
+
+def test_a_large_zip_is_never_in_memory_as_a_whole(add, wire):
+    images = [add(shade) for shade in range(6)]
+    for image in images:
+        media_file(image.file_path).write_bytes(bytes(4_000_000))
+    answer = wire.post(f"{BASE}/downloadZip", {"images": [image.key for image in images]})
+    tracemalloc.start()
+    sizes = [len(piece) for piece in answer.streaming_content]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(sizes) > 24_000_000
+    assert max(sizes) < 300_000 and peak < 3_000_000
 
 
 @pytest.mark.parametrize("images", [None, "x", {}, [1], [None], ["a\x00b"], ["x"] * 20_001])
