@@ -27,6 +27,7 @@ from sessionsite.common.errors import Conflict
 from sessionsite.common.live import publish_on_commit
 
 BATCH = 50
+GAPS_KEPT = 100
 TWINS = timedelta(seconds=5)  # a frame may arrive after the history that has its event
 LAST = 2**31  # an event without a place in the history comes after those of the same moment
 
@@ -259,9 +260,23 @@ def set_link(rig_id: int, *, counted: Ingest | None = None, epoch: int | None = 
     rig = locked(rig_id, epoch)
     changed = {**rig.link, **link}
     if changed.get("status") != rig.link.get("status"):
-        changed["since"] = clock.iso(clock.now())
+        changed |= {"since": clock.iso(clock.now()), "gaps": _gaps(rig.link, changed["status"])}
     ingest = asdict(Ingest(**rig.ingest).plus(counted or Ingest()))
     if (changed, ingest) != (rig.link, rig.ingest):
         rig.link, rig.ingest = changed, ingest
         _save(rig, "link", "ingest", urgent=True)
     return rig
+
+
+def _gaps(link: dict[str, Any], status: str) -> list[dict[str, str | None]]:
+    """The newest times without a connection, oldest first; the last one is open while there is none.
+
+    One that nobody saw begin, since this server was down, began with the last sign of life.
+    """
+    gaps = list(link.get("gaps", []))
+    now = clock.iso(clock.now())
+    if link.get("status") == "connected":
+        gaps.append({"from": link.get("heard_at") or now if status == "connecting" else now, "to": None})
+    elif status == "connected" and gaps and gaps[-1]["to"] is None:
+        gaps[-1] = {**gaps[-1], "to": now}
+    return gaps[-GAPS_KEPT:]

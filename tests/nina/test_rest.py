@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-
 import pytest
 from django.test import Client
 
 from monitoring.nina import store
-from monitoring.nina.simulator import SimulatedNina
 from monitoring.nina.verbs import add_rig, change_rig
+from tests.nina.simulated import simulated_nina
 from tests.nina.test_listener import BEGIN
 from tests.nina.test_store import Player
 
@@ -23,22 +20,8 @@ def bearer(token: str) -> dict:
 
 @pytest.fixture
 def simulated(script):
-    """A simulated NINA on a thread of its own."""
-    nina, loop = SimulatedNina(script, begins_at=BEGIN), asyncio.new_event_loop()
-    ready, stop = threading.Event(), asyncio.Event()
-
-    async def run():
-        async with nina.serving():
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    assert ready.wait(10)
-    yield nina
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
+    with simulated_nina(script, begins_at=BEGIN) as nina:
+        yield nina
 
 
 def test_the_state_is_the_object_of_the_socket(rig, script, client, viewer_token):

@@ -1,0 +1,206 @@
+"""The night in figures, its pages, and nights that are imported from a file."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from monitoring.nina import store
+from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.nights import bounds_of, night_of
+from monitoring.nina.report import session_report
+from sessions_app.models import Session
+from tests.nina.night import FOLDER
+from tests.nina.test_store import Player
+
+
+@pytest.fixture
+def night(rig, script) -> Session:
+    """The finished session of the recorded night."""
+    player = Player(rig, script)
+    player.rebuild()
+    player.play(len(script.frames))
+    return Session.objects.order_by("started_at").last()
+
+
+def bearer(token: str) -> dict:
+    return {"headers": {"Authorization": f"Bearer {token}"}}
+
+
+def test_the_report_counts_per_target_filter_and_exposure(night):
+    report = session_report(night)
+    frames = {
+        (target["name"], row["filter"], row["exposure_s"]): row["count"]
+        for target in report["targets"]
+        for row in target["frames"]
+    }
+    assert frames == {
+        ("NGC 7331", "L", 120): 6,
+        ("NGC 7331", "R", 120): 3,
+        ("NGC 7331", "G", 120): 3,
+        ("NGC 7331", "B", 120): 3,
+        ("IC 1805", "Ha", 300): 17,
+        ("NGC 2244", "L", 180): 5,
+        ("NGC 2244", "R", 180): 2,
+        ("NGC 2244", "G", 180): 2,
+        ("NGC 2244", "B", 180): 2,
+        ("NGC 2244", "Ha", 180): 4,
+    }
+    assert (report["total_images"], report["total_exposure_s"]) == (47, 9600)
+    assert (report["flats"], report["darks"]) == (5, 3)  # one dark was saved after the end
+    assert report["guiding"]["worst_arcsec"] == 1.0 and 0.5 < report["guiding"]["mean_arcsec"] < 1
+    projects = {target["name"]: target["project"] for target in report["targets"]}
+    assert projects["IC 1805"] == "Heart narrowband"
+
+
+def test_the_report_tells_what_went_wrong_and_when(night):
+    report = session_report(night)
+    assert [failure["what"] for failure in report["failures"]] == [
+        "plate solving failed",
+        "autofocus failed",
+        "a picture could not be saved",
+        "a step of the sequence failed",
+    ]
+    kinds = [span["kind"] for span in report["timeline"]]
+    assert kinds.count("flip") == 1 and kinds.count("paused") == 1 and kinds.count("unsafe") == 2
+    focus = [span["label"] for span in report["timeline"] if span["kind"] == "autofocus"]
+    assert focus == ["autofocus", "autofocus", "failed", "autofocus"]
+    paused = next(span for span in report["timeline"] if span["kind"] == "paused")
+    assert (paused["from"], paused["to"]) == ("2025-11-14T19:56:52.180Z", "2025-11-14T21:45:00.350Z")
+    # 20:56:52 to 21:20:05 and 21:24:40 to 22:41:13
+    assert report["unsafe_s"] == pytest.approx(1393 + 4592, abs=2)
+    assert report["session"]["duration_s"] == 39444
+
+
+def test_a_time_without_connection_is_in_the_timeline(rig, night, script):
+    Rig.objects.update(
+        link={
+            "status": "connected",
+            "gaps": [{"from": "2025-11-15T01:00:00.000Z", "to": "2025-11-15T01:05:00.000Z"}],
+        }
+    )
+    gaps = [span for span in session_report(night)["timeline"] if span["kind"] == "gap"]
+    assert gaps == [
+        {
+            "kind": "gap",
+            "label": "connection lost",
+            "from": "2025-11-15T01:00:00.000Z",
+            "to": "2025-11-15T01:05:00.000Z",
+        }
+    ]
+
+
+def test_the_link_keeps_the_times_without_a_connection(rig):
+    for status in ("connecting", "connected", "disconnected", "connecting", "connected"):
+        store.set_link(rig.pk, status=status)
+    rig.refresh_from_db()
+    (gap,) = rig.link["gaps"]
+    assert gap["from"] <= gap["to"]
+    store.set_link(rig.pk, heard_at="2026-01-01T00:00:00.000Z")
+    store.set_link(rig.pk, status="connecting")  # this server was gone without a word
+    rig.refresh_from_db()
+    assert rig.link["gaps"][-1] == {"from": "2026-01-01T00:00:00.000Z", "to": None}
+
+
+def test_the_report_is_json_and_a_page_for_those_who_may_read(
+    night, client, viewer, viewer_token, foreign_token
+):
+    address = f"/api/v1/sessions/{night.key}/report/"
+    assert client.get(address).status_code == 401
+    assert client.get(address, **bearer(foreign_token)).status_code == 404
+    assert client.get(address, **bearer(viewer_token)).json()["total_images"] == 47
+    client.force_login(viewer)
+    page = client.get(f"/sessions/{night.key}/report/")
+    assert page.status_code == 200
+    for words in ("Heart narrowband", "autofocus failed", "300 s", "Ha"):
+        assert words in page.content.decode()
+
+
+def test_a_camera_session_has_no_report(session, client, viewer):
+    client.force_login(viewer)
+    assert client.get(f"/sessions/{session.key}/report/").status_code == 404
+    assert client.get(f"/api/v1/sessions/{session.key}/report/").status_code == 404
+
+
+def test_a_night_goes_from_noon_to_noon_at_the_site(rig, night):
+    start, end = bounds_of(rig, date(2025, 11, 14))
+    assert (start.isoformat(), end.isoformat()) == (
+        "2025-11-14T12:00:00+01:00",
+        "2025-11-15T12:00:00+01:00",
+    )
+    rows = RigEvent.objects.filter(rig=rig)
+    assert {night_of(rig, row.at) for row in rows} == {date(2025, 11, 14)}
+    start, end = bounds_of(rig, date(2026, 3, 28))
+    assert (end.utctimetuple(), start.utctimetuple()) and end.timestamp() - start.timestamp() == 23 * 3600
+
+
+def test_the_page_of_the_rig_shows_its_newest_night_and_others_by_date(rig, night, client, viewer, stranger):
+    client.force_login(viewer)
+    page = client.get("/rigs/rig-1/")
+    assert page.context["evening"] == date(2025, 11, 14) and page.context["is_newest"]
+    assert page.context["night"]["total_images"] == 49  # the test shots of the evening too
+    empty = client.get("/rigs/rig-1/?night=2025-11-20")
+    assert empty.context["night"]["total_images"] == 0
+    assert empty.context["earlier"] == date(2025, 11, 14)
+    assert client.get("/rigs/rig-1/?night=yesterday").status_code == 404
+    client.force_login(stranger)
+    assert client.get("/rigs/rig-1/").status_code == 404
+
+
+def test_the_journal_comes_in_pages(rig, night, client, viewer_token):
+    first = client.get("/api/v1/rigs/rig-1/events/?after=0&limit=200", **bearer(viewer_token)).json()
+    second = client.get(first["next"], **bearer(viewer_token)).json()
+    numbers = [event["seq"] for event in first["results"] + second["results"]]
+    assert numbers == list(range(1, len(numbers) + 1)) and second["next"] is None
+    refused = client.get("/api/v1/rigs/rig-1/events/?after=x", **bearer(viewer_token))
+    assert refused.status_code == 400 and refused.json()["code"] == "bad_number"
+
+
+def test_the_night_is_json_too(rig, night, client, viewer_token):
+    found = client.get("/api/v1/rigs/rig-1/nights/2025-11-14/", **bearer(viewer_token)).json()
+    assert found["from"] == "2025-11-14T11:00:00.000Z" and found["total_images"] == 49
+    assert client.get("/api/v1/rigs/rig-1/nights/soon/", **bearer(viewer_token)).status_code == 404
+
+
+def test_a_saved_history_becomes_sessions_once(organisation, capsys):
+    words = (
+        "import_night",
+        str(FOLDER / "night_history.json"),
+        "--images",
+        str(FOLDER / "night_image_history.json"),
+        "--site-zone",
+        "Europe/Madrid",
+    )
+    call_command(*words)
+    assert "2 sessions." in capsys.readouterr().out
+    test_shots, night = Session.objects.order_by("started_at")
+    assert (test_shots.total_counter, night.total_counter) == (2, 36)
+    assert night.state == "completed" and night.end_reason == "the recording ends here"
+    events = RigEvent.objects.count()
+    call_command(*words)
+    assert RigEvent.objects.count() == events and Session.objects.count() == 2
+    with pytest.raises(CommandError, match="already"):
+        call_command("import_night", str(FOLDER / "night_history_v2215.json"))
+
+
+def test_a_rig_that_is_listened_to_takes_no_import(rig):
+    Rig.objects.update(url="http://127.0.0.1:1888")
+    with pytest.raises(CommandError, match="of its own"):
+        call_command("import_night", str(FOLDER / "night_history.json"), "--rig", "rig-1")
+
+
+@pytest.mark.parametrize(("text", "why"), [("{", "not JSON"), ('{"a": 1}', "no list"), ("[]", "no event")])
+def test_a_file_that_is_no_history_is_named(organisation, tmp_path, text, why):
+    file = tmp_path / "history.json"
+    file.write_text(text)
+    with pytest.raises(CommandError, match=why):
+        call_command("import_night", str(file))
+
+
+def test_an_unsafe_morning_counts_into_the_next_night(rig, night, script):
+    start, end = bounds_of(rig, date(2025, 11, 15))
+    from monitoring.nina.report import night_report
+
+    assert night_report(rig, start, end)["unsafe_s"] == int((end - start) / timedelta(seconds=1))
