@@ -74,7 +74,7 @@ def give_token(
     *,
     by: str,
     role: str = "operator",
-    scopes=("ingest", "control", "read"),
+    scopes=("ingest", "control", "annotate", "read"),
     expires_at: datetime | None = None,
     within: frozenset[str] | None = None,
 ) -> tuple[ApiToken, str]:

@@ -38,7 +38,7 @@ class NewDeviceTokenSerializer(StrictSerializer):
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=RIGHTS),
         max_length=len(RIGHTS),
-        default=lambda: ["ingest", "control", "read"],
+        default=lambda: ["ingest", "control", "annotate", "read"],
     )
     expires_at = MomentField(required=False, allow_null=True)
 

@@ -52,7 +52,10 @@ def touch_monitor(monitor: Monitor, *, urgent: bool = False, **changes) -> None:
     publish_on_commit(f"monitor:{monitor.slug}", revision=monitor.revision, urgent=urgent)
 
 
-def _checked(fields: dict) -> dict:
+def _checked(fields: dict, organisation_id: int) -> dict:
+    dataset = fields.get("dataset")
+    if dataset is not None and dataset.organisation_id != organisation_id:
+        raise BadMonitor("The dataset belongs to another organisation.", field="dataset")
     if "name" in fields and not 1 <= len(fields["name"].strip()) <= 200:
         raise BadMonitor("A monitor's name has 1 to 200 characters.", field="name")
     if "kind" in fields and fields["kind"] not in dict(Monitor.KINDS):
@@ -98,14 +101,14 @@ def create_monitor(
             "kind": kind,
             "expected_interval_s": expected_interval_s,
             "quota_bytes": quota_bytes,
-        }
+            "dataset": dataset,
+        },
+        organisation.pk,
     )
     touch_organisation(organisation.pk)
     try:
         with transaction.atomic():
-            monitor = Monitor.objects.create(
-                organisation=organisation, slug=slug, dataset=dataset, is_demo=is_demo, **fields
-            )
+            monitor = Monitor.objects.create(organisation=organisation, slug=slug, is_demo=is_demo, **fields)
     except IntegrityError as error:
         raise SlugTaken(f"The slug {slug} is taken; choose another.", field="slug") from error
     audit(
@@ -113,7 +116,7 @@ def create_monitor(
         "created",
         monitor,
         by=by,
-        after=_audited(fields | {"dataset": dataset, "is_demo": is_demo}),
+        after=_audited(fields | {"is_demo": is_demo}),
     )
     return monitor
 
@@ -123,7 +126,7 @@ def change_monitor(monitor: Monitor, *, by: str, **changes) -> Monitor:
     """The named fields have new values, the audit trail both. Raises BadMonitor."""
     if unknown := sorted(set(changes) - set(CHANGEABLE)):
         raise BadMonitor(f"A monitor has no field {unknown[0]} to change.", field=unknown[0])
-    _checked(changes)
+    _checked(changes, monitor.organisation_id)
     before = {name: getattr(monitor, name) for name in changes}
     changes = {name: value for name, value in changes.items() if value != before[name]}
     if not changes:

@@ -52,7 +52,7 @@ def test_its_token_speaks_for_it(device):
     token, secret = give_token(device, by="ann")
     caller = caller_of_token(secret)
     assert device_of(caller) == device and caller.name == "Top"
-    assert caller.rights[device.organisation_id] == {"ingest", "control", "read"}
+    assert caller.rights[device.organisation_id] == {"ingest", "control", "annotate", "read"}
     assert Credential.objects.get().token == token
 
 

@@ -220,3 +220,14 @@ def test_a_session_of_its_own_has_a_counter_of_its_own(monitor, session):
     session.refresh_from_db()
     second.refresh_from_db()
     assert (session.total_counter, second.total_counter) == (3, 1)
+
+
+def test_a_dataset_of_another_organisation_is_refused(monitor, other_organisation):
+    from monitoring.models import Dataset
+    from monitoring.services import BadMonitor, change_monitor, create_monitor
+
+    foreign = Dataset.objects.create(organisation=other_organisation, key="theirs", name="theirs")
+    with pytest.raises(BadMonitor):
+        change_monitor(monitor, by="ann", dataset=foreign)
+    with pytest.raises(BadMonitor):
+        create_monitor(monitor.organisation, slug="cam-2", by="ann", dataset=foreign)

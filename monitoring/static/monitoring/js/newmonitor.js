@@ -41,7 +41,7 @@ async function create(values) {
   }
   const monitor = await post("/api/v1/monitors/", body);
   const token = await post("/api/v1/tokens/", {
-    organisation, name: `camera of ${monitor.slug}`, role: "operator", scopes: ["ingest", "control", "read"],
+    organisation, name: `camera of ${monitor.slug}`, role: "operator", scopes: ["ingest", "control", "annotate", "read"],
   });
   await post(`/api/v1/monitors/${monitor.slug}/start/`);
   showConnect(monitor, token.secret);
