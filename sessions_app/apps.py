@@ -7,13 +7,17 @@ class SessionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
+        from sessions_app.api.frames import take_from_socket
+        from sessions_app.api.linnet import shapes as linnet
         from sessions_app.presence import SessionWatch
         from sessions_app.reaper import TICK_S, Reaper
         from sessions_app.topics import SessionTopic
         from sessionsite.common.hub.presence import register_watch
-        from sessionsite.common.live import register_topic
+        from sessionsite.common.live import register_command, register_topic
         from sessionsite.common.loops import register_loop
 
+        linnet.register()
+        register_command("frames", take_from_socket)
         register_topic(SessionTopic())
         register_watch(SessionTopic.prefix, SessionWatch())
         # Not leased as a loop: the death of the process that has it would hold up the others' passes.

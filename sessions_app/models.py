@@ -101,7 +101,7 @@ class SessionEvent(models.Model):
         indexes = [
             models.Index(
                 fields=["organisation", "-id"],
-                condition=~Q(kind="images_added"),
+                condition=~Q(kind="images_added") & ~Q(kind="frame"),
                 name="notable_events_newest",
             ),
         ]

@@ -48,5 +48,5 @@ class SessionEventQuerySet(QuerySet):
         )
 
     def notable(self):
-        """What a person reads: everything but the arrival of pictures, which the partial index leaves out."""
-        return self.exclude(kind="images_added")
+        """What a person reads: not each picture and frame that arrives; the partial index leaves them out."""
+        return self.exclude(kind="images_added").exclude(kind="frame")

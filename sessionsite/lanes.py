@@ -7,6 +7,8 @@ from monitoring.api.rosepetal.lane import RosepetalPictures
 from monitoring.api.state_lane import NativeState, RosepetalState, StateLane
 from monitoring.ingest import PictureLane
 from monitoring.nina import consumers as rig_sockets
+from sessions_app.api.linnet.stream import PATH as LINNET_STREAM
+from sessions_app.api.linnet.stream import linnet_stream
 from sessionsite import background
 from sessionsite.accounts.credentials import AccountsIdentify
 from sessionsite.common import hub
@@ -29,6 +31,7 @@ class Site:
         self._live = live_consumer(identify)
         self._unified = rig_sockets.UnifiedSockets(identify)
         self._streams = event_stream(identify)
+        self._linnet_streams = linnet_stream(identify)
         self._pictures = PictureLane([RosepetalPictures(), NativePictures()])
         self._states = StateLane([NativeState(), RosepetalState()])
         self._pages = PooledHandler()
@@ -44,6 +47,8 @@ class Site:
             await claimed(scope, receive, send)
         elif scope["path"].startswith(STREAM_PREFIX):
             await self._streams(scope, receive, send)
+        elif LINNET_STREAM.fullmatch(scope["path"]):
+            await self._linnet_streams(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
 

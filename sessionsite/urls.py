@@ -14,6 +14,7 @@ urlpatterns = [
     path("readyz", readyz),
     path("metrics", metrics),
     path("", include("monitoring.api.rosepetal_urls")),
+    path("", include("sessions_app.api.linnet_urls")),
     path("", include("monitoring.pages_urls")),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -13,6 +15,7 @@ from devices.api.views import AttachedDevices
 from devices.services import device_of
 from sessions_app import services
 from sessions_app.api.filters import EventFilters, SessionFilters
+from sessions_app.api.frames import FramesSerializer, TakenSerializer, frames_of
 from sessions_app.api.serializers import (
     EventPageSerializer,
     EventSerializer,
@@ -53,6 +56,7 @@ class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
         "start_recording": "control",
         "stop_recording": "control",
         "add_marker": "control",
+        "frames": "ingest",
         "add_device": "control",
         "remove_device": "control",
     }
@@ -131,6 +135,22 @@ class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
         dedup_key = request.headers.get("Idempotency-Key")
         event = services.mark(session, by=self.by, device=device_of(self.caller), dedup_key=dedup_key, **told)
         return Response(event_json(event), status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Add frames: a batch, or a single one",
+        request=FramesSerializer,
+        responses={201: TakenSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
+    def frames(self, request, key):
+        taken = services.add_frames(
+            self.get_object(),
+            frames_of(request.data),
+            by=self.by,
+            dedup_key=request.headers.get("Idempotency-Key"),
+        )
+        return Response(asdict(taken), status=status.HTTP_201_CREATED)
 
     def attach_device(self, session, device) -> None:
         services.attach_device(session, device, by=self.by)

@@ -1,6 +1,7 @@
 """Verbs of sessions."""
 
 from sessions_app.services.annotation import start_annotation
+from sessions_app.services.frames import add_frames
 from sessions_app.services.journal import append, mark
 from sessions_app.services.lifecycle import (
     IllegalMove,
@@ -19,6 +20,7 @@ from sessions_app.services.membership import attach_device, detach_device
 __all__ = [
     "IllegalMove",
     "MonitorBusy",
+    "add_frames",
     "append",
     "attach_device",
     "detach_device",

@@ -8,13 +8,16 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 import orjson
+from django.db import DatabaseError
 
 from sessionsite.common.access import Caller
-from sessionsite.common.errors import DomainError, NotAuthenticated
+from sessionsite.common.errors import Busy, DomainError, NotAuthenticated
 from sessionsite.common.hub import TOPICS_PER_READER, Hub, Reader, TooManyReaders, get_hub
 from sessionsite.common.hub.frames import Frame, error_frame
 from sessionsite.common.hub.reader import CLOSE_LOST, Credential
 from sessionsite.common.hub.wires import wire_of
+from sessionsite.common.live import Command, find_command
+from sessionsite.common.threads import write_in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -212,8 +215,23 @@ class LiveConsumer:
             await self._reauthenticate(message)
         elif kind == "ack":
             await self._obey_ack(message.get("frames"))
+        elif isinstance(kind, str) and (command := find_command(kind)) is not None:
+            await self._run(command, message)
         else:
             await self._refuse(BadMessage("`type` is one of subscribe, unsubscribe, auth, ack."))
+
+    async def _run(self, command: Command, message: dict) -> None:
+        """Answered with a frame of the same type, or with an error."""
+        topic = message.get("topic") if isinstance(message.get("topic"), str) else ""
+        try:
+            answer = await write_in_thread(command, self._reader.caller, message)
+        except DomainError as error:
+            self._reader.put(error_frame(error, topic[:120]))
+        except DatabaseError:
+            logger.warning("a command of a socket met no database", exc_info=True)
+            self._reader.put(error_frame(Busy("The database does not answer; try again."), topic[:120]))
+        else:
+            self._reader.put(Frame({"type": message["type"], **answer}))
 
     async def _obey_ack(self, frames) -> None:
         if isinstance(frames, bool) or not isinstance(frames, int) or frames < 0:

@@ -60,10 +60,15 @@ class Topic:
         return None
 
 
+# What a socket may ask for besides topics: (caller, message) -> the answer's fields. May use the database.
+Command = Callable[[Caller, dict], dict]
+
+
 @dataclass
 class _Registry:
     topics: dict[str, Topic] = field(default_factory=dict)
     listeners: list[Callable[[str, int | None, int | None, bool], None]] = field(default_factory=list)
+    commands: dict[str, Command] = field(default_factory=dict)
 
 
 _registry = _Registry()
@@ -72,6 +77,15 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")  # slugs and keys; anything else names no
 
 def register_topic(topic: Topic) -> None:
     _registry.topics[topic.prefix] = topic
+
+
+def register_command(kind: str, command: Command) -> None:
+    """A socket's message of this `type` is answered by `command`, with a frame of the same type."""
+    _registry.commands[kind] = command
+
+
+def find_command(kind: str) -> Command | None:
+    return _registry.commands.get(kind)
 
 
 def find_topic(full_name: str) -> tuple[Topic, str]:

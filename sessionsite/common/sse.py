@@ -17,7 +17,7 @@ from sessionsite.common.errors import DomainError, NotAuthenticated
 from sessionsite.common.hub import Reader, get_hub
 from sessionsite.common.hub.frames import Frame
 from sessionsite.common.hub.reader import CLOSE_LOST, Credential
-from sessionsite.common.hub.wires import wire_of
+from sessionsite.common.hub.wires import Wire, wire_of
 from sessionsite.common.live import find_topic
 from sessionsite.common.threads import read_in_thread
 
@@ -50,6 +50,8 @@ def event_stream(identify: Identify) -> Callable[..., Awaitable[None]]:
 
 class EventStream:
     """One stream, from request to end."""
+
+    preamble = b"retry: %d\n\n" % RETRY_MS  # the first bytes of the body
 
     def __init__(self, identify: Identify, scope, receive, send) -> None:
         self._identify, self._scope, self._receive, self._send = identify, scope, receive, send
@@ -86,11 +88,14 @@ class EventStream:
             self._on_close,
             caller=caller,
             credential=credential,
-            wire=wire_of(self._send),
+            wire=self._wire(),
             ends_with_topic=True,
         )
         get_hub().admit(reader)
         return reader
+
+    def _wire(self) -> Wire | None:
+        return wire_of(self._send)
 
     async def _who(self) -> Identified:
         found = None
@@ -128,7 +133,7 @@ class EventStream:
             await refusal(self._scope["path"], error).send(self._send)
             return
         await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        await self._write(b"retry: %d\n\n" % RETRY_MS)
+        await self._write(self.preamble)
         watch = asyncio.create_task(self._await_disconnect(), name="stream")
         reader.open()
         try:

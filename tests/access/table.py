@@ -97,6 +97,11 @@ def wire(path: str, sent: dict[str, Sent] | None = None, *, kind: str = "wire", 
     return [Row(path, method, right, kind, sent.get(method, {}), unknown) for method, right in rights.items()]
 
 
+def linnet(path: str, **rights: str) -> list[Row]:
+    """Rows of the Linnet wire: who gets in is decided as for the native addresses."""
+    return [Row(path, method, right, "api") for method, right in rights.items()]
+
+
 def open_to_all(path: str, *methods: str) -> list[Row]:
     return [Row(path, method, None, "open") for method in methods or ("GET",)]
 
@@ -136,6 +141,7 @@ ROWS: list[Row] = [
     *api("sessions/<session>/start_recording/", POST="control"),
     *api("sessions/<session>/stop_recording/", POST="control"),
     *api("sessions/<session>/events/", GET="read", POST="control"),
+    *api("sessions/<session>/frames/", POST="ingest"),
     *api("sessions/<session>/images/", {"POST": IMAGE}, GET="read", POST="ingest"),
     *api("sessions/<session>/devices/", GET="read", POST="control"),
     *api("sessions/<session>/devices/<device>/", DELETE="control"),
@@ -204,6 +210,13 @@ ROWS: list[Row] = [
     *closed("image"),
     *closed("image/detect"),
     *closed("dataset"),
+    # -- the Linnet wire
+    *linnet("session/start", POST="control"),
+    *linnet("session/<annotation>", GET="read"),
+    *linnet("session/<annotation>/history", GET="read"),
+    *linnet("session/<annotation>/export", GET="read"),
+    *linnet("session/<annotation>/end", DELETE="control"),
+    *closed("session"),
     # -- pages
     *page(""),
     *page("monitors/new/", "admin"),

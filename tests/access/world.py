@@ -18,6 +18,7 @@ from monitoring.services import (
     create_monitor,
     start_monitor,
 )
+from sessions_app.services import start_annotation
 from sessionsite.accounts.models import User
 from sessionsite.accounts.services import create_organisation, create_token, revoke_token, set_role
 from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, ROLES
@@ -72,11 +73,13 @@ def build() -> World:
     new = NewImage(data=picture(1), monitor=monitor, name=f"{MARK}.jpg", label=MARK, dataset_key=dataset.key)
     image = Image.objects.get(key=add_image(new).key)
     tag = add_tag(image, label=f"{MARK} dent", x=0.1, y=0.1, w=0.2, h=0.2, by="test")
+    annotation = start_annotation(ours, by=f"{MARK} ann", idle_ttl_s=90)
     token, _ = create_token(ours, name=f"{MARK} service", role="operator", by="test")
     names = {
         "organisation": ours.slug,
         "monitor": monitor.slug,
         "session": session.key,
+        "annotation": annotation.key,
         "image": image.key,
         "tag": tag.key,
         "dataset": dataset.key,
