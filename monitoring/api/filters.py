@@ -27,7 +27,7 @@ class MonitorFilters(OrganisationFilters):
         return queryset if self.form.cleaned_data.get("archived") else queryset.present()
 
 
-class PictureFilters(OrganisationFilters):
+class PictureFilters(filters.FilterSet):
     """What the pictures of one monitor or session are searched by."""
 
     label = filters.CharFilter(max_length=100)
@@ -49,7 +49,7 @@ class PictureFilters(OrganisationFilters):
         return queryset if self.form.cleaned_data.get("deleted") else queryset.kept()
 
 
-class ImageFilters(PictureFilters):
+class ImageFilters(OrganisationFilters, PictureFilters):
     monitor = filters.CharFilter(method="of_monitor", max_length=64)
     session = filters.CharFilter(method="of_session", max_length=40)
     dataset = filters.CharFilter(method="of_dataset", max_length=100)

@@ -59,7 +59,7 @@ def test_thirty_two_levels_are_not_too_deep(as_admin, organisation, refused):
 
 
 def test_json_over_a_mebibyte_is_413(as_admin, organisation, refused):
-    details = refused(post(as_admin, b'"' + b"x" * 1024 * 1024 + b'"'), 413, "too_large")
+    details = refused(post(as_admin, b'"' + b"x" * 1024 * 1024 + b'"'), 413, "body_too_large")
     assert details["limit_bytes"] == 1024 * 1024
 
 

@@ -181,7 +181,7 @@ def test_a_body_over_the_servers_limit_is_413_before_it_is_read(
 ):
     settings.MAX_BODY_BYTES = 5000
     answer = as_device.generic("POST", UPLOAD, b"x" * 5001, content_type=content_type)
-    assert refused(answer, 413, "too_large")["limit_bytes"] == 5000
+    assert refused(answer, 413, "body_too_large")["limit_bytes"] == 5000
 
 
 def test_too_many_pixels_are_413(as_device, session, settings, refused):

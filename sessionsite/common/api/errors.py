@@ -6,6 +6,7 @@ import logging
 import math
 
 import orjson
+from django.conf import settings
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -21,12 +22,12 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from sessionsite.common.errors import (
+    BodyTooLarge,
     Busy,
     Conflict,
     DomainError,
     Missing,
     NotAllowed,
-    TooLarge,
 )
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def translated(exc: Exception) -> DomainError | None:
     if isinstance(exc, PermissionDenied):
         return NotAllowed(str(exc) or "You may not do this.")
     if isinstance(exc, RequestDataTooBig):
-        return TooLarge("The request is over the limit of this server.")
+        return BodyTooLarge(settings.MAX_BODY_BYTES)
     if isinstance(exc, ValidationError):
         return DomainError("; ".join(exc.messages))
     if isinstance(exc, (SuspiciousOperation, UnreadablePostError)):

@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
-from sessionsite.common.errors import DomainError, TooLarge
+from sessionsite.common.errors import BodyTooLarge, DomainError
 
 MAX_DEPTH = 32
 JSON_BYTES = 1024 * 1024
@@ -59,7 +59,7 @@ def bounded(stream, limit: int) -> bytes:
     """The whole of `stream`. Raises TooLarge when it has more than `limit` bytes."""
     body = stream.read(limit + 1)
     if len(body) > limit:
-        raise TooLarge(f"The body is over {limit} bytes.", limit_bytes=limit)
+        raise BodyTooLarge(limit)
     return body
 
 

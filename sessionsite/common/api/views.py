@@ -11,7 +11,7 @@ from sessionsite.common.access import Caller
 from sessionsite.common.api.errors import LengthRequired
 from sessionsite.common.api.parsers import BadText
 from sessionsite.common.api.permissions import lacks, right_of
-from sessionsite.common.errors import TooLarge
+from sessionsite.common.errors import BodyTooLarge
 
 
 class BaseView:
@@ -22,8 +22,7 @@ class BaseView:
     def initial(self, request, *args, **kwargs):
         length = request.META.get("CONTENT_LENGTH") or ""
         if length.isdigit() and int(length) > settings.MAX_BODY_BYTES:
-            limit = settings.MAX_BODY_BYTES
-            raise TooLarge(f"The body is over {limit} bytes.", limit_bytes=limit)
+            raise BodyTooLarge(settings.MAX_BODY_BYTES)
         super().initial(request, *args, **kwargs)
         if not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
             raise LengthRequired("Send the body with a Content-Length, not in chunks.")
