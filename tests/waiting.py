@@ -27,7 +27,7 @@ async def until(is_true: Callable[[], object], within_s: float = 5.0, what: str 
     """The same without blocking the event loop."""
     end = time.monotonic() + within_s
     while not (found := is_true()):
-        assert time.monotonic() < end, f"not within {within_s} s: {what or is_true}"
+        assert time.monotonic() < end, f"not within {within_s} s: {what or is_true} {live_tasks()}"
         await asyncio.sleep(STEP_S)
     return found
 
@@ -43,3 +43,12 @@ async def in_thread(func: Callable, *args, **kwargs):
     """func(...), which uses the database, as another thread of the server would call it."""
     call = partial(func, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_threads, _then_close, call)
+
+
+LIVE_TASKS = ("close", "feed", "hub", "pump", "relay", "socket", "stream")
+
+
+def live_tasks() -> list[str]:
+    """The tasks of hubs and readers that run on this event loop; a Redis client has some of its own."""
+    names = [task.get_name() for task in asyncio.all_tasks()]
+    return [name for name in names if name.partition(" ")[0] in LIVE_TASKS]

@@ -14,7 +14,7 @@ from sessionsite.common import live
 from sessionsite.common.hub import TooManyReaders, TooManyTopics, feed, get_hub, shutdown, stats
 from sessionsite.common.live import NoEvents, Topic, UnknownTopic
 from tests.common.things import ANN, Card, Listener, Things
-from tests.waiting import until
+from tests.waiting import live_tasks, until
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +37,7 @@ async def hub(things, settings):
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     yield get_hub()
     await shutdown()
-    await until(lambda: not left_tasks(), what="no task is left")
-
-
-def left_tasks() -> list[str]:
-    return [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    await until(lambda: not live_tasks(), what="no task is left")
 
 
 @pytest.fixture
@@ -506,7 +502,7 @@ async def test_nothing_runs_on_after_the_last_reader_left(hub, things):
     things.change("a")
     await ann.sees(1)
     ann.reader.close(1000)
-    await until(lambda: not left_tasks(), what="no task is left")
+    await until(lambda: not live_tasks(), what="no task is left")
 
 
 async def test_the_health_page_counts_readers_and_topics(hub, things):

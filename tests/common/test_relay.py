@@ -8,13 +8,14 @@ import secrets
 import time
 
 import pytest
+from channels.layers import InMemoryChannelLayer
 
 from sessionsite.common import hub as hub_module
 from sessionsite.common import live
 from sessionsite.common.hub import Hub, relay
 from sessionsite.common.hub.relay import Relay, group_of
 from tests.common.things import Listener, Things
-from tests.waiting import until
+from tests.waiting import live_tasks, until
 
 REDIS = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/5"
 
@@ -87,12 +88,6 @@ def things(monkeypatch) -> Things:
     return topics
 
 
-def ours_left() -> list[str]:
-    """Tasks of hubs that still run; the Redis client has some of its own."""
-    names = [task.get_name() for task in asyncio.all_tasks()]
-    return [name for name in names if name.partition(" ")[0] in ("relay", "feed", "hub", "pump")]
-
-
 @pytest.fixture
 async def processes(things, monkeypatch):
     """Makes the hubs of two processes: what is committed here is a commit of the first one only."""
@@ -108,7 +103,7 @@ async def processes(things, monkeypatch):
     yield make
     for hub in made:
         await hub.close()
-    await until(lambda: not ours_left(), what="no task is left")
+    await until(lambda: not live_tasks(), what="no task is left")
 
 
 async def test_a_change_in_one_process_reaches_the_readers_of_another(processes, things):
@@ -215,14 +210,15 @@ async def test_a_layer_that_is_away_does_not_hold_up_this_process(processes, thi
     assert hub_module.stats([here])["layer_degraded"] is True
 
 
-async def test_without_a_layer_that_leaves_the_process_nothing_is_done(things):
+async def test_without_a_layer_that_leaves_the_process_nothing_is_done(things, monkeypatch):
+    monkeypatch.setattr(relay, "get_channel_layer", InMemoryChannelLayer)
     deaf = Relay(lambda *numbers: pytest.fail("nobody speaks"))
     assert not deaf.is_in_use
     deaf.listen("thing:a")
     deaf.tell("thing:a", 1, None, True)
     deaf.forget("thing:a")
     await deaf.close()
-    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+    assert live_tasks() == []
 
 
 @pytest.mark.parametrize("topic", ["monitor:" + "a" * 64, "session:se_x", "thing:ä ö"])

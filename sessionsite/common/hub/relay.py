@@ -16,6 +16,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 logger = logging.getLogger(__name__)
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+CLOSE_WITHIN_S = 1.0
 WAKE_INTERVAL_S = 0.1  # per topic, trailing edge exact
 
 
@@ -36,7 +37,9 @@ class Relay:
         self._listening: asyncio.Task | None = None
         self._pending: dict[str, tuple[int | None, int | None, bool]] = {}
         self._sending: asyncio.Task | None = None
+        self._changing: set[asyncio.Task] = set()
         self._urgent = asyncio.Event()
+        self._is_closed = False
         self.is_degraded = False
 
     @property
@@ -45,42 +48,44 @@ class Relay:
 
     def listen(self, topic: str) -> None:
         """Wake-ups of `topic` from other processes arrive from now on."""
-        if self._layer is None or topic in self._topics:
+        if self._layer is None or self._is_closed or topic in self._topics:
             return
         self._topics.add(topic)
         if self._listening is None:
             self._listening = asyncio.get_running_loop().create_task(self._listen(), name="relay")
-        elif self._channel is not None:
-            asyncio.get_running_loop().create_task(self._add(topic))
+        else:
+            self._change(self._layer.group_add, topic)
 
     def forget(self, topic: str) -> None:
         if topic in self._topics:
             self._topics.discard(topic)
-            if self._channel is not None:
-                asyncio.get_running_loop().create_task(self._quietly(self._layer.group_discard, topic))
+            self._change(self._layer.group_discard, topic)
 
-    async def _add(self, topic: str) -> None:
-        await self._quietly(self._layer.group_add, topic)
+    def _change(self, call, topic: str) -> None:
+        """Join or leave a group in the background; before there is a channel, `_listen` joins the rest."""
+        if self._channel is not None:
+            change = self._quietly(call, topic, self._channel)
+            task = asyncio.get_running_loop().create_task(change, name="relay group")
+            self._changing.add(task)  # the loop itself keeps no task alive
+            task.add_done_callback(self._changing.discard)
 
-    async def _quietly(self, call, topic: str) -> None:
+    async def _quietly(self, call, topic: str, channel: str) -> None:
         try:
-            await call(group_of(topic), self._channel)
+            await call(group_of(topic), channel)
         except Exception as error:
             self._degrade(error)
 
     async def _listen(self) -> None:
         """Supervised: whatever the layer does, it is listened to again after a pause."""
         attempt = 0
-        while True:
+        while not self._is_closed:  # the Redis client may swallow a cancellation
             try:
-                self._channel = await self._layer.new_channel("hub.")
+                channel = self._channel = await self._layer.new_channel("hub.")
                 for topic in list(self._topics):
-                    await self._layer.group_add(group_of(topic), self._channel)
+                    await self._layer.group_add(group_of(topic), channel)
                 self.is_degraded, attempt = False, 0
-                while True:
-                    self._hear(await self._layer.receive(self._channel))
-            except asyncio.CancelledError:
-                raise
+                while not self._is_closed:
+                    self._hear(await self._layer.receive(channel))
             except Exception as error:
                 self._degrade(error)
                 self._channel = None
@@ -92,7 +97,7 @@ class Relay:
 
     def tell(self, topic: str, revision: int | None, seq: int | None, urgent: bool) -> None:
         """Other processes hear of it: the first and urgent ones at once, then the newest at the wake rate."""
-        if self._layer is None:
+        if self._layer is None or self._is_closed:
             return
         _, _, was_urgent = self._pending.get(topic, (None, None, False))
         self._pending[topic] = (revision, seq, urgent or was_urgent)
@@ -129,12 +134,16 @@ class Relay:
         self.is_degraded = True
 
     async def close(self) -> None:
-        for task in (self._listening, self._sending):
-            if task is not None:
-                task.cancel()
-        self._listening = self._sending = None
-        if self._layer is not None and self._channel is not None:
-            for topic in list(self._topics):
-                await self._quietly(self._layer.group_discard, topic)
+        """Nothing is listened to any more; what waits to be told is given up."""
+        self._is_closed = True
+        tasks = {task for task in (self._listening, self._sending) if task is not None} | self._changing
+        channel, self._channel, self._listening = self._channel, None, None
+        topics = list(self._topics)
         self._topics.clear()
-        self._channel = None
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_WITHIN_S)
+        if channel is not None:
+            for topic in topics:
+                await self._quietly(self._layer.group_discard, topic, channel)
