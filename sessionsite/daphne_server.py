@@ -65,9 +65,11 @@ class Lifespan:
 
 
 class DrainingServer(Server):
-    """Serves `listener`; a stop signal lets requests in flight be answered and closes sockets with 4012."""
+    """Serves `listeners`; a stop signal lets requests in flight be answered and closes sockets with 4012."""
 
-    def __init__(self, application, listener: socket.socket, on_ready: Callable[[], None], **options) -> None:
+    def __init__(
+        self, application, listeners: list[socket.socket], on_ready: Callable[[], None], **options
+    ) -> None:
         super().__init__(
             application,
             endpoints=["adopted"],  # daphne insists on one; ours is an open socket
@@ -76,7 +78,7 @@ class DrainingServer(Server):
             **options,
         )
         self.endpoints = []
-        self.listener = listener
+        self.listeners = listeners
         self.on_ready = on_ready
         self.lifespan = Lifespan(application)
         self.stop_signal: asyncio.Event = asyncio.Event()
@@ -95,9 +97,10 @@ class DrainingServer(Server):
         """The whole life of the server: start the application, take connections, wait, drain."""
         try:
             await self.lifespan.startup()
-            self.port = reactor.adoptStreamPort(
-                self.listener.fileno(), self.listener.family, self.http_factory
-            )
+            self.ports = [
+                reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
+                for listener in self.listeners
+            ]
             self.on_ready()
             await self.stop_signal.wait()
             await self.drain()
@@ -109,7 +112,8 @@ class DrainingServer(Server):
 
     async def drain(self) -> None:
         """No request is in flight and no socket is open, within DRAIN_S + SOCKETS_S seconds."""
-        self.port.stopListening()
+        for port in self.ports:
+            port.stopListening()
         for request in self._requests():
             self._make_last(request)
         await dismiss_readers()
@@ -169,12 +173,12 @@ def log_access(protocol: str, action: str, details: dict) -> None:
         )
 
 
-def run(application, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+def run(application, listeners: list[socket.socket], on_ready: Callable[[], None]) -> None:
     """Serve until a stop signal; returns after the drain. Raises RuntimeError when it could not start."""
     proxied = settings.TRUST_PROXY
     server = DrainingServer(
         application,
-        listener,
+        listeners,
         on_ready,
         action_logger=log_access if settings.ACCESS_LOG else None,
         proxy_forwarded_address_header="X-Forwarded-For" if proxied else None,

@@ -47,7 +47,7 @@ class DrainingServer(uvicorn.Server):
         return [c for c in connections if isinstance(c, WebSocketsSansIOProtocol) and not c.close_sent]
 
 
-def run(application, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+def run(application, listeners: list[socket.socket], on_ready: Callable[[], None]) -> None:
     """Serve until a stop signal; returns after the drain. The signal is raised again afterwards."""
     config = uvicorn.Config(
         application,
@@ -67,4 +67,4 @@ def run(application, listener: socket.socket, on_ready: Callable[[], None]) -> N
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(DRAIN_S),
     )
-    DrainingServer(config, on_ready).run(sockets=[listener])
+    DrainingServer(config, on_ready).run(sockets=listeners)

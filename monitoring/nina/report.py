@@ -106,7 +106,7 @@ class NightReport:
         told = {name: scalar(value) for name, value in event.payload.items() if scalar(value) is not None}
         self.failures.append({"at": iso(event.at), "what": FAILURES[event.type], "details": told})
         if event.type == "ERROR-AF" and (spans := self.lanes["autofocus"].spans):
-            spans[-1]["label"] = self.lanes["autofocus"].label = "failed"
+            spans[-1]["label"] = self.lanes["autofocus"].label = "autofocus failed"
 
     def _lanes(self, state: State, at_us: int) -> None:
         words = {
@@ -208,7 +208,7 @@ def night_report(rig: Rig, start: datetime, end: datetime) -> dict[str, Any]:
     for row in in_order_of_the_night(events.filter(at__gte=start, at__lte=end)):
         report.take(event_of(row))
     found = report.as_json(us_of(start), us_of(end))
-    found["timeline"] += _gaps(rig, start, end)
+    found["timeline"] = sorted(found["timeline"] + _gaps(rig, start, end), key=lambda span: span["from"])
     return {"rig": rig.slug, "site_zone": rig.site_zone, "from": iso(start), "to": iso(end), **found}
 
 

@@ -66,7 +66,7 @@ def test_the_report_tells_what_went_wrong_and_when(night):
     kinds = [span["kind"] for span in report["timeline"]]
     assert kinds.count("flip") == 1 and kinds.count("paused") == 1 and kinds.count("unsafe") == 2
     focus = [span["label"] for span in report["timeline"] if span["kind"] == "autofocus"]
-    assert focus == ["autofocus", "autofocus", "failed", "autofocus"]
+    assert focus == ["autofocus", "autofocus", "autofocus failed", "autofocus"]
     paused = next(span for span in report["timeline"] if span["kind"] == "paused")
     assert (paused["from"], paused["to"]) == ("2025-11-14T19:56:52.180Z", "2025-11-14T21:45:00.350Z")
     # 20:56:52 to 21:20:05 and 21:24:40 to 22:41:13

@@ -28,26 +28,33 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 serves the whole network")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--legacy-port", type=int, metavar="PORT", help="listen there too: rig panels insist on 3001"
+        )
         parser.add_argument("--server", choices=sorted(SERVERS), default="uvicorn")
         parser.add_argument("--demo", action="store_true", help="with two simulated cameras, marked as such")
 
-    def handle(self, *, host, port, server, demo, **options):
+    def handle(self, *, host, port, legacy_port, server, demo, **options):
         with stop_signals_end_us(), ExitStack() as stack:
             listener = stack.enter_context(open_listener(host, port))
-            port = listener.getsockname()[1]
+            listeners = [listener]
+            if legacy_port is not None:
+                listeners.append(stack.enter_context(open_listener(host, legacy_port)))
+            ports = [each.getsockname()[1] for each in listeners]
+            port = ports[0]
             self.tell_about_password(new_password=prepare())
             self.follow_addresses(host, port)
             url = f"http://{host_in_url('127.0.0.1' if is_wildcard(host) else host)}:{port}"
             stack.enter_context(demo_cameras(url, prepare_demo() if demo else []))
             connections.close_all()
-            self.serve(server, listener, on_ready=lambda: self.tell_address(host, port))
+            self.serve(server, listeners, on_ready=lambda: self.tell_addresses(host, ports))
         self.stdout.write("Stopped.")
         end_process()
 
-    def serve(self, server: str, listener, on_ready) -> None:
+    def serve(self, server: str, listeners, on_ready) -> None:
         module, name = settings.ASGI_APPLICATION.rsplit(".", 1)
         application = getattr(importlib.import_module(module), name)
-        importlib.import_module(SERVERS[server]).run(application, listener, on_ready)
+        importlib.import_module(SERVERS[server]).run(application, listeners, on_ready)
 
     def follow_addresses(self, host: str, port: int) -> None:
         """A machine that moves to another network is reached there too."""
@@ -62,11 +69,12 @@ class Command(BaseCommand):
         elif path.exists():
             self.say(f"The password of the first user, admin, is in {path}.")
 
-    def tell_address(self, host: str, port: int) -> None:
+    def tell_addresses(self, host: str, ports: list[int]) -> None:
         scheme = "https" if settings.TLS else "http"
         names = ["127.0.0.1", *machine_addresses(host)] if is_wildcard(host) else [host]
-        for name in names:
-            self.say(f"Listening on {scheme}://{host_in_url(name)}:{port}/")
+        for port in ports:
+            for name in names:
+                self.say(f"Listening on {scheme}://{host_in_url(name)}:{port}/")
         self.say(f"Everything is kept in {settings.DATA_DIR}. Stop with Ctrl-C.")
 
     def say(self, text: str) -> None:

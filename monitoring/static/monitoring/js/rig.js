@@ -63,7 +63,7 @@ function showLast(image) {
   if (!image) return;
   const rows = [
     ["Type", `${known(image.type)} ${image.filter ?? ""}`], ["Exposure", known(image.exposureTime, " s")],
-    ["HFR", known(image.hfr, " px")], ["Stars", known(image.stars)], ["Guiding", known(image.rms, "″")],
+    ["HFR", image.hfr === null ? "–" : `${image.hfr.toFixed(2)} px`], ["Stars", known(image.stars)], ["Guiding", known(image.rms, "″")],
     ["Temperature", known(image.temperature, " °C")], ["Saved", timeElement(image.time)],
   ];
   find("#rig-last").replaceChildren(...rows.flatMap(([word, value]) => [element("dt", {}, word), element("dd", {}, value)]));

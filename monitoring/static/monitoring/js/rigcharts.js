@@ -59,7 +59,7 @@ function lane(spans, words, scale) {
 function bar(span, scale) {
   const from = scale.x(span.start);
   const shape = svg("rect", {
-    class: `span-${span.kind}${span.label === "failed" ? " is-failed" : ""}`,
+    class: `span-${span.kind}${span.label.endsWith("failed") ? " is-failed" : ""}`,
     x: from.toFixed(1), y: 3, width: Math.max(scale.x(span.end) - from, 1.5).toFixed(1), height: LANE - 6,
   });
   const title = svg("title");
