@@ -15,15 +15,17 @@ from django.db import close_old_connections
 from monitoring.ingest.door import Entry, enter
 from monitoring.ingest.writer import Job, Writer
 from monitoring.services import images
-from monitoring.services.image_rows import Added, Pending
+from monitoring.services.image_rows import Added
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import digest_of
 from sessionsite.common.dialects import Refusal, refusal
 from sessionsite.common.errors import BodyTooLarge, Busy, DomainError
+from sessionsite.common.files import survives_power_cut
 from sessionsite.common.remember import Remembered
 from sessionsite.common.threads import pool
 
 DECODE_THREADS = 2
+DISK_THREADS = 8
 WAITING_MAX = 128  # pictures between their first byte and their commit
 WAITING_BYTES_MAX = 256 * 1024 * 1024
 RETRY_AFTER_S = 1
@@ -116,9 +118,25 @@ class PictureLane:
                     return known
             finally:
                 close_old_connections()
-        pending: Pending = images.prepare(new)
-        self._writer.put(Job(pending, loop, future))
+        checked = images.check(new)
+        if survives_power_cut():
+            # A sync waits for the disk: it must not hold up a thread that could decode.
+            pool("disk", DISK_THREADS).submit(self._write, checked, loop, future)
+        else:
+            self._write(checked, loop, future)
         return None
+
+    def _write(self, checked: images.Checked, loop, future) -> None:
+        """The picture's files are written and its commit queued; an error goes to the one who waits."""
+        try:
+            self._writer.put(Job(checked.write(), loop, future))
+        except Exception as error:
+            loop.call_soon_threadsafe(_fail, future, error)
+
+
+def _fail(future: asyncio.Future, error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 class _Request:

@@ -117,7 +117,34 @@ def _check_window(new: NewImage, session: Session) -> None:
 
 
 def prepare(new: NewImage) -> Pending:
-    """The picture has passed its checks and its files wait to be published.
+    """The picture has passed its checks and its files wait to be published. Raises what `check` raises."""
+    return check(new).write()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A picture that passed its checks; nothing of it is on disk yet."""
+
+    row: store.ImageRow
+    original: bytes
+    thumbnail: bytes
+    dataset_key: str | None
+    is_late: bool
+
+    def write(self) -> Pending:
+        """Its files lie under temporary names, synced as DURABILITY asks. Raises NoRoom."""
+        files = inflight().batch()
+        try:
+            files.add(self.row.file_path, self.original)
+            files.add(self.row.thumbnail_path, self.thumbnail)
+        except BaseException:
+            files.discard()
+            raise
+        return Pending(self.row, files, dataset_key=self.dataset_key, is_late=self.is_late)
+
+
+def check(new: NewImage) -> Checked:
+    """The picture is whole, of a size we take, and there is room for it.
 
     Reads no table where the monitor, or the session and its monitor, came with their organisation.
     Raises DiskFull, BadTag, IdempotencyMismatch (a key too long), NotAPicture, PictureTooLarge.
@@ -129,15 +156,6 @@ def prepare(new: NewImage) -> Pending:
     key, extension = new_key("im"), EXTENSIONS[picture.format]
     owner = (new.monitor or new.session).organisation
     monitor = new.monitor or new.session.monitor
-    file_path = media_path(owner.slug, key, extension)
-    thumbnail_path = media_path(owner.slug, key, "thumb.webp")
-    files = inflight().batch()
-    try:
-        files.add(file_path, new.data)
-        files.add(thumbnail_path, picture.thumbnail_webp)
-    except BaseException:
-        files.discard()
-        raise
     now = timezone.now()
     row = store.ImageRow(
         key=key,
@@ -145,8 +163,8 @@ def prepare(new: NewImage) -> Pending:
         session_id=new.session.pk if new.session else None,
         monitor_id=monitor.pk if monitor else None,
         dataset_id=monitor.dataset_id if monitor else None,
-        file_path=file_path,
-        thumbnail_path=thumbnail_path,
+        file_path=media_path(owner.slug, key, extension),
+        thumbnail_path=media_path(owner.slug, key, "thumb.webp"),
         format=picture.format,
         size_bytes=len(new.data) + len(picture.thumbnail_webp),
         sha256=hashlib.sha256(new.data).hexdigest(),
@@ -160,7 +178,7 @@ def prepare(new: NewImage) -> Pending:
         idempotency_key=new.idempotency_key,
     )
     is_late = new.session is not None and new.session.state not in ACCEPTING
-    return Pending(row, files, dataset_key=new.dataset_key, is_late=is_late)
+    return Checked(row, new.data, picture.thumbnail_webp, new.dataset_key, is_late)
 
 
 def _check_words(new: NewImage) -> str:
