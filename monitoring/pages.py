@@ -34,7 +34,7 @@ from sessionsite.common.errors import DomainError
 
 BAR_PAGES = [("wall", "Wall"), ("events", "Events"), ("sessions", "Sessions")]
 THEMES = ["auto", "light", "dark", "red"]
-MONITOR_EVENTS = 40
+EVENTS_SHOWN, EVENTS_READ = 40, 400
 LABELS_OFFERED = 9
 TOKEN_ROLES = [
     ("viewer", "reads"),
@@ -88,18 +88,29 @@ def chosen_organisation(request: HttpRequest, caller: Caller) -> Organisation:
 def wall(request: HttpRequest) -> HttpResponse:
     caller = caller_of_user(request.user)
     organisation = chosen_organisation(request, caller)
-    return show(request, "wall", organisation, caller, fleet=fleet_state(organisation))
+    events = SessionEvent.objects.filter(organisation=organisation)
+    return show(request, "wall", organisation, caller, fleet=fleet_state(organisation), events=_news(events))
 
 
 @page
 def monitor(request: HttpRequest, slug: str) -> HttpResponse:
     caller = caller_of_user(request.user)
     found = get_object_or_404(Monitor.objects.visible_to(caller).present().for_messages(), slug=slug)
-    events = SessionEvent.objects.for_messages().notable().filter(session__monitor=found).order_by("-pk")
+    events = SessionEvent.objects.filter(session__monitor=found)
     return show(
         request, "monitor", found.organisation, caller, monitor=monitor_state(found),
-        events=[event_json(event) for event in events[:MONITOR_EVENTS]],
+        events=_news(events),
     )  # fmt: skip
+
+
+def _news(events: QuerySet) -> list[dict]:
+    """The newest entries that are news, newest first: not what a camera says of its own pictures.
+
+    Looks at the newest 400 notable entries. js/events.js has the same rule for what comes live.
+    """
+    newest = events.for_messages().notable().order_by("-pk")[:EVENTS_READ]
+    news = [event for event in newest if event.detail.get("source") != "device"]
+    return [event_json(event) for event in news[:EVENTS_SHOWN]]
 
 
 @page

@@ -110,6 +110,15 @@ def test_the_wall_shows_the_fleet_of_one_organisation(load, operator, session, o
     assert fleet["events"][0]["kind"] == "started"
 
 
+def test_what_cameras_say_of_their_pictures_does_not_push_the_news_out(load, operator, image):
+    for at in range(50):
+        add_tag(image, label="dent", x=0.1, y=0.01 * at, w=0.1, h=0.1, by="camera", source="device")
+    add_tag(image, label="dent", x=0.1, y=0.1, w=0.1, h=0.1, by="ann")
+    for path in ("/", "/monitors/cam-1/"):
+        kinds = [event["kind"] for event in data(load(operator, path), "events")]
+        assert kinds == ["tags_changed", "started"]
+
+
 def test_the_chosen_organisation_stays_chosen(load, operator, other_organisation):
     set_role(operator, other_organisation, "viewer", by="test")
     assert data(load(operator, "/"), "fleet")["organisation"] == "default"

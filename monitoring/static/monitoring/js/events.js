@@ -18,7 +18,7 @@ function boxWords({ changes = [], count: number, by }) {
 }
 
 /** What a camera says of its own pictures, part by part, is no news on a wall; the session's page has it. */
-export const isNews = (event) => !(event.kind === "tags_changed" && event.detail.source === "device");
+export const isNews = (event) => event.detail.source !== "device";
 
 // What each kind of entry says. An unknown kind is shown by its own name, so nothing is hidden.
 const WORDS = {
@@ -119,7 +119,7 @@ export class EventList {
     const none = find("[data-none]", this.place);
     if (!none) return;
     none.hidden = shown > 0;
-    none.textContent = this.level === "all" ? "Nothing has happened yet." : `No ${this.level === "error" ? "errors" : "warnings"} among the newest events.`;
+    none.textContent = this.level === "all" ? "No news yet." : `No ${this.level === "error" ? "errors" : "warnings"} among the newest events.`;
   }
 
   #switchPause() {

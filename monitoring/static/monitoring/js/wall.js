@@ -102,6 +102,8 @@ onKey("e", "Show or hide the events", () => document.body.classList.toggle("rail
 find("#wall-mode").addEventListener("click", () => wallMode.switch());
 find("#rail-switch").addEventListener("click", () => find("#rail").classList.toggle("is-open"));
 startDemoBanner();
+for (const state of pageData("fleet").monitors) names.set(state.slug, state.name);
+events.add(pageData("events"));
 showFleet(pageData("fleet"));
 live.subscribe(`fleet:${organisation}`, { state: showFleet });
 everySecond(() => { for (const { tile } of tiles.values()) tile.tick(); });
