@@ -102,6 +102,11 @@ def linnet(path: str, **rights: str) -> list[Row]:
     return [Row(path, method, right, "api") for method, right in rights.items()]
 
 
+def nina(path: str, **rights: str) -> list[Row]:
+    """Rows of a rig: who lacks the right is told that there is none, also where the address names none."""
+    return [Row(path, method, right, "hidden") for method, right in rights.items()]
+
+
 def open_to_all(path: str, *methods: str) -> list[Row]:
     return [Row(path, method, None, "open") for method in methods or ("GET",)]
 
@@ -217,6 +222,19 @@ ROWS: list[Row] = [
     *linnet("session/<annotation>/export", GET="read"),
     *linnet("session/<annotation>/end", DELETE="control"),
     *closed("session"),
+    # -- a rig that is not public, on the addresses of its panels and on our own
+    *nina("api/nina/session-state", GET="read"),
+    *nina("api/nina/session-state/refresh", POST="control"),
+    *nina("api/config/health", GET="read"),
+    *nina("api/nina/<rig>/session-state", GET="read"),
+    *nina("api/nina/<rig>/session-state/refresh", POST="control"),
+    *nina("api/nina/<rig>/health", GET="read"),
+    *nina("api/v1/rigs/<rig>/state/", GET="read"),
+    *nina("api/v1/rigs/<rig>/events/", GET="read"),
+    *nina("api/v1/rigs/<rig>/nights/<evening>/", GET="read"),
+    *nina("api/v1/sessions/<night>/report/", GET="read"),
+    *page("rigs/<rig>/"),
+    *page("sessions/<night>/report/"),
     # -- pages
     *page(""),
     *page("monitors/new/", "admin"),

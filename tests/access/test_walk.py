@@ -95,6 +95,8 @@ def text_of(answer) -> str:
 def outcome_of(answer, unknown: int = 404) -> int | str:
     if answer.status_code == 302 and "/login/" in answer["Location"]:
         return LOGIN
+    if answer.status_code == 502:  # let in, but the telescope behind it is not there
+        return IN
     if answer.status_code in (401, 403, 404, unknown) or answer.status_code >= 500:
         return answer.status_code
     return IN

@@ -9,6 +9,7 @@ from django.test import Client
 
 from devices.services import register_device
 from monitoring.models import Image
+from monitoring.nina.verbs import add_rig
 from monitoring.services import (
     NewImage,
     add_image,
@@ -18,7 +19,8 @@ from monitoring.services import (
     create_monitor,
     start_monitor,
 )
-from sessions_app.services import start_annotation
+from sessions_app.services import open_session, start_annotation
+from sessions_app.states import Kind
 from sessionsite.accounts.models import User
 from sessionsite.accounts.services import create_organisation, create_token, revoke_token, set_role
 from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, ROLES
@@ -74,12 +76,17 @@ def build() -> World:
     image = Image.objects.get(key=add_image(new).key)
     tag = add_tag(image, label=f"{MARK} dent", x=0.1, y=0.1, w=0.2, h=0.2, by="test")
     annotation = start_annotation(ours, by=f"{MARK} ann", idle_ttl_s=90)
+    rig = add_rig(ours, slug="rig-1", name=f"{MARK} rig", by="test")
+    night = open_session(ours, kind=Kind.RIG, monitor=rig.monitor, name=f"{MARK} night", by="test")
     token, _ = create_token(ours, name=f"{MARK} service", role="operator", by="test")
     names = {
         "organisation": ours.slug,
         "monitor": monitor.slug,
         "session": session.key,
         "annotation": annotation.key,
+        "rig": rig.slug,
+        "night": night.key,
+        "evening": "2025-11-14",
         "image": image.key,
         "tag": tag.key,
         "dataset": dataset.key,
