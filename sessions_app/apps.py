@@ -9,6 +9,8 @@ class SessionsConfig(AppConfig):
     def ready(self):
         from sessions_app.api.frames import take_from_socket
         from sessions_app.api.linnet import shapes as linnet
+        from sessions_app.classifiers import register_classifier
+        from sessions_app.classifiers.tone import ToneClassifier
         from sessions_app.presence import SessionWatch
         from sessions_app.reaper import TICK_S, Reaper
         from sessions_app.topics import SessionTopic
@@ -17,6 +19,7 @@ class SessionsConfig(AppConfig):
         from sessionsite.common.loops import register_loop
 
         linnet.register()
+        register_classifier(ToneClassifier())
         register_command("frames", take_from_socket)
         register_topic(SessionTopic())
         register_watch(SessionTopic.prefix, SessionWatch())

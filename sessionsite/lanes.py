@@ -7,6 +7,8 @@ from monitoring.api.rosepetal.lane import RosepetalPictures
 from monitoring.api.state_lane import NativeState, RosepetalState, StateLane
 from monitoring.ingest import PictureLane
 from monitoring.nina import consumers as rig_sockets
+from sessions_app.api.linnet.audio import PATH as LINNET_AUDIO
+from sessions_app.api.linnet.audio import audio_socket
 from sessions_app.api.linnet.stream import PATH as LINNET_STREAM
 from sessions_app.api.linnet.stream import linnet_stream
 from sessionsite import background
@@ -31,6 +33,7 @@ class Site:
         self._live = live_consumer(identify)
         self._unified = rig_sockets.UnifiedSockets(identify)
         self._streams = event_stream(identify)
+        self._linnet_audio = audio_socket(identify)
         self._linnet_streams = linnet_stream(identify)
         self._pictures = PictureLane([RosepetalPictures(), NativePictures()])
         self._states = StateLane([NativeState(), RosepetalState()])
@@ -60,6 +63,9 @@ class Site:
     async def _socket(self, scope, receive, send) -> None:
         if scope["path"] in SOCKET_PATHS:
             await self._live(scope, receive, send)
+            return
+        if LINNET_AUDIO.fullmatch(scope["path"]):
+            await self._linnet_audio(scope, receive, send)
             return
         if self._unified.claims(scope["path"]):
             await self._unified(scope, receive, send)

@@ -44,6 +44,7 @@ MAX_IMAGE_PIXELS = env_int("MAX_IMAGE_PIXELS", 50_000_000, minimum=1)
 DISK_RESERVE_BYTES = env_int("DISK_RESERVE_BYTES", 1024 * MIB, minimum=0)
 SESSION_IDLE_TTL_S = env_int("SESSION_IDLE_TTL_S", 90, minimum=1)
 FRAME_MIN_CONFIDENCE = env_float("FRAME_MIN_CONFIDENCE", 0.5, minimum=0.0, maximum=1.0)
+AUDIO_CLASSIFIER = env_str("AUDIO_CLASSIFIER", "tone")
 # None: a session that nothing is written to stays open for ever.
 SESSION_STALE_AFTER_S = env_int("SESSION_STALE_AFTER_S", 12 * 3600, minimum=0) or None
 # None: pictures stay for ever, and what was deleted can always be restored.
