@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import time
 
@@ -15,9 +14,8 @@ from sessionsite.common import live
 from sessionsite.common.hub import Hub, relay
 from sessionsite.common.hub.relay import Relay, group_of
 from tests.common.things import Listener, Things
+from tests.services import REDIS_URL, need_redis
 from tests.waiting import live_tasks, until
-
-REDIS = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/5"
 
 
 @pytest.fixture(autouse=True)
@@ -233,19 +231,10 @@ def test_group_names_are_ascii_and_short(topic):
 @pytest.fixture
 async def redis_layers():
     from channels_redis.pubsub import RedisPubSubChannelLayer
-    from redis.asyncio import from_url
 
-    client = from_url(REDIS, socket_connect_timeout=1)
-    try:
-        await client.ping()
-    except OSError as error:
-        pytest.skip(f"no Redis at {REDIS}: {error}")
-    except Exception as error:  # redis raises errors of its own
-        pytest.skip(f"no Redis at {REDIS}: {error}")
-    finally:
-        await client.aclose()
+    need_redis()
     prefix = f"test-{secrets.token_hex(4)}"
-    layers = [RedisPubSubChannelLayer(hosts=[{"address": REDIS}], prefix=prefix) for _ in range(2)]
+    layers = [RedisPubSubChannelLayer(hosts=[{"address": REDIS_URL}], prefix=prefix) for _ in range(2)]
     yield layers
     for layer in layers:
         await layer.flush()
