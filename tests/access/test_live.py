@@ -15,6 +15,7 @@ from tests.access.world import MARK, Who, World, build
 pytestmark = pytest.mark.django_db(transaction=True)
 HOST = "localhost"
 FOLLOWS = "follows"
+FAMILIES = {"fleet": "organisation", "monitor": "monitor", "session": "session", "rig": "rig"}
 
 
 @pytest.fixture
@@ -24,8 +25,14 @@ def world(transactional_db) -> World:
 
 @pytest.fixture
 def topics(world) -> list[str]:
-    names = world.names
-    return [f"fleet:{names['organisation']}", f"monitor:{names['monitor']}", f"session:{names['session']}"]
+    """One of each family; `rig` is one that is not public."""
+    return [f"{family}:{world.names[name]}" for family, name in FAMILIES.items()]
+
+
+def test_every_family_of_topics_is_asked_for():
+    from sessionsite.common.live import _registry
+
+    assert set(_registry.topics) == set(FAMILIES)
 
 
 @pytest.fixture
