@@ -1,0 +1,196 @@
+"""Frames written straight to uvicorn's connections: whole, in order; a stalled reader holds up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import orjson
+import pytest
+import uvicorn
+from daphne.http_protocol import WebRequest
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet.abstract import FileDescriptor
+from websockets.asyncio.client import connect
+
+from sessionsite.common import live
+from sessionsite.common.consumers import Identify, live_consumer
+from sessionsite.common.hub import get_hub, shutdown
+from sessionsite.common.hub.wires import UvicornSocket, UvicornStream, wire_of
+from sessionsite.common.sse import event_stream
+from tests.common.test_outbox import told_seqs
+from tests.common.things import ANN, Card, Things
+from tests.waiting import until
+
+
+@pytest.fixture(autouse=True)
+def threads_keep_connections(django_db_blocker):
+    """The pool's threads look at the connections that earlier tests left them, without using any."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def things(monkeypatch) -> Things:
+    topics = Things()
+    monkeypatch.setitem(live._registry.topics, "thing", topics)
+    topics.make("a")
+    return topics
+
+
+class Anybody(Identify):
+    async def by_scope(self, scope, *, any_origin=False):
+        return ANN, Card()
+
+
+@pytest.fixture
+async def port(things) -> AsyncIterator[int]:
+    """The port of a uvicorn in this event loop, set as `serve` sets it, that serves sockets and streams."""
+    sockets, streams = live_consumer(Anybody()), event_stream(Anybody())
+
+    async def application(scope, receive, send) -> None:
+        await (sockets if scope["type"] == "websocket" else streams)(scope, receive, send)
+
+    config = uvicorn.Config(
+        application,
+        port=0,
+        lifespan="off",
+        log_config=None,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    await until(lambda: server.started)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    await shutdown()
+    server.should_exit = True
+    await asyncio.wait_for(serving, 10)
+
+
+def wires() -> list[object]:
+    return [reader._wire for reader in get_hub().readers]
+
+
+async def test_sockets_and_streams_of_uvicorn_take_the_short_way(port, things):
+    async with connect(f"ws://127.0.0.1:{port}/ws/live/?topic=thing:a", proxy=None) as client:
+        await client.recv()
+        assert [type(wire) for wire in wires()] == [UvicornSocket]
+        async with (
+            httpx.AsyncClient(trust_env=False) as http,
+            http.stream("GET", f"http://127.0.0.1:{port}/stream/thing:a") as answer,
+        ):
+            assert answer.status_code == 200
+            await until(lambda: len(wires()) == 2)
+            assert {type(wire) for wire in wires()} == {UvicornSocket, UvicornStream}
+
+
+@pytest.mark.parametrize("size", [1, 50, 80, 125, 126, 127, 65_400, 65_536, 70_000, 300_000])
+async def test_frames_of_every_length_arrive_intact(port, things, size):
+    async with connect(f"ws://127.0.0.1:{port}/ws/live/?topic=thing:a", proxy=None, max_size=2**20) as client:
+        await client.recv()
+        for _ in range(3):
+            things.things["a"].events.append({"padding": "ä" * (size // 2)})
+            live._wake("thing:a", 0, len(things.things["a"].events), True)
+            frame = orjson.loads(await asyncio.wait_for(client.recv(), 5))
+            assert frame["event"] == {"padding": "ä" * (size // 2)}
+
+
+async def test_a_stream_carries_the_same_frames_with_their_seq(port, things):
+    things.make("a", events=3)
+    lines: list[str] = []
+    async with (
+        httpx.AsyncClient(trust_env=False) as http,
+        http.stream("GET", f"http://127.0.0.1:{port}/stream/thing:a?after=1") as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        reading = answer.aiter_lines()
+        things.append("a")
+        while "id: 4" not in lines:
+            lines.append(await asyncio.wait_for(anext(reading), 5))
+        lines.append(await asyncio.wait_for(anext(reading), 5))
+    assert [line for line in lines if line.startswith("id:")] == ["id: 2", "id: 3", "id: 4"]
+    frames = [orjson.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    assert [frame["type"] for frame in frames] == ["snapshot", "event", "event", "event"]
+
+
+class StalledClient:
+    """Shakes hands as a WebSocket client, then reads nothing until told to."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        self.socket.connect(("127.0.0.1", port))
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall(
+            (
+                "GET /ws/live/?topic=thing:a HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            ).encode()
+        )
+
+    def read_frames(self, last_seq: int) -> list[dict]:
+        """Every frame up to the one that tells of `last_seq`."""
+        self.socket.settimeout(10)
+        stream = self.socket.makefile("rb")
+        while stream.readline() != b"\r\n":
+            continue
+        frames: list[dict] = []
+        while not frames or last_seq not in (frames[-1].get("seq"), frames[-1].get("upto")):
+            head = stream.read(2)
+            size = head[1]
+            if size >= 126:
+                size = int.from_bytes(stream.read(2 if size == 126 else 8))
+            content = stream.read(size)
+            if head[0] & 15 == 1:
+                frames.append(orjson.loads(content))
+        return frames
+
+
+@pytest.mark.timeout(60)
+async def test_a_stalled_reader_is_told_its_gap_and_holds_up_nobody(port, things):
+    stalled = StalledClient(port)
+    quick_seqs: list[int] = []
+    count, padding = 1500, "x" * 6000
+    async with connect(f"ws://127.0.0.1:{port}/ws/live/?topic=thing:a", proxy=None) as quick:
+
+        async def read_all() -> None:
+            while not quick_seqs or quick_seqs[-1] < count:
+                frame = orjson.loads(await quick.recv())
+                if frame["type"] == "event":
+                    quick_seqs.append(frame["seq"])
+
+        await until(lambda: len(get_hub().readers) == 2 and get_hub().feeds)
+        reading = asyncio.create_task(read_all())
+        for number in range(count):
+            things.things["a"].events.append({"padding": padding})
+            if number % 10 == 9:
+                live._wake("thing:a", 0, number + 1, True)
+                await asyncio.sleep(0.001)
+        await asyncio.wait_for(reading, 20)
+    assert quick_seqs == list(range(1, count + 1))
+    [slow] = get_hub().readers
+    assert slow.outbox.size_bytes <= slow.outbox.limit_bytes + 10_000
+    frames = await asyncio.to_thread(stalled.read_frames, count)
+    assert told_seqs(frames) == list(range(1, count + 1))
+    assert [frame["type"] for frame in frames].count("gap") >= 1
+    stalled.socket.close()
+    await until(lambda: not get_hub().readers)
+
+
+def test_the_private_parts_of_daphne_that_are_written_to_are_there():
+    assert {"serverSend", "STATE_OPEN"} <= set(dir(WebSocketProtocol))
+    assert "handle_reply" in dir(WebRequest)
+    assert {"dataBuffer", "_tempDataLen"} <= set(dir(FileDescriptor()))
+
+
+async def test_an_unknown_server_is_served_by_its_own_send():
+    async def send(message) -> None:
+        return
+
+    assert wire_of(send) is None
