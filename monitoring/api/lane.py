@@ -25,7 +25,11 @@ class NativePictures:
     def read(self, upload: Upload, entry: Entry) -> NewImage:
         """Raises what the view's reading raises, as a DomainError."""
         parsers = [parser() for parser in UPLOAD_PARSERS]
-        request = Request(ASGIRequest(upload.scope, io.BytesIO(upload.body)), parsers=parsers)
+        plain = ASGIRequest(upload.scope, io.BytesIO(upload.body))
+        plain.META["CONTENT_LENGTH"] = str(
+            len(upload.body)
+        )  # a chunked body says none and would count as empty
+        request = Request(plain, parsers=parsers)
         try:
             return new_image(request, monitor=entry.monitor, author=entry.caller.name)
         except Exception as exc:

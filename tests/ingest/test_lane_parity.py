@@ -212,3 +212,21 @@ async def test_when_too_many_pictures_are_on_their_way_the_next_is_told_to_come_
     wire = await lanes[0].post(WIRE.format(slug="cam-1"), **as_wire(WHOLE))
     assert (wire.status_code, wire.headers["retry-after"]) == (503, "1")
     assert wire.json()["data"]["error"] is True
+
+
+async def in_pieces(data: bytes):
+    """A body whose length nobody has said."""
+    for start in range(0, len(data), 500):
+        yield data[start : start + 500]
+
+
+async def test_a_body_without_a_length_is_read_by_the_lane_and_refused_by_the_view(lanes, organisation):
+    [monitor, _] = await two_running_monitors(organisation)
+    headers = {"Content-Type": "image/jpeg", "Transfer-Encoding": "chunked"}
+    fast, ordinary = [
+        await client.post(NATIVE.format(slug="cam-1"), content=in_pieces(WHOLE), headers=headers)
+        for client in lanes
+    ]
+    assert fast.status_code == 201
+    assert (ordinary.status_code, ordinary.json()["code"]) == (411, "length_required")
+    assert len((await rows_of(monitor))[0]) == 1

@@ -18,6 +18,7 @@ class BaseView:
     """Mixed into an APIView. `required_rights` names the right of each action (or method)."""
 
     required_rights: dict[str, str] = {}
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def initial(self, request, *args, **kwargs):
         length = request.META.get("CONTENT_LENGTH") or ""
