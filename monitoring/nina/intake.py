@@ -23,6 +23,7 @@ from monitoring.nina.events import (
 
 WINDOW = timedelta(seconds=1)  # two equal events closer than this are one
 KEPT = timedelta(minutes=5)
+COMPARED_BY_TYPE = ("SAFETY-CHANGED", "IMAGE-SAVE")
 PAIRED_WITHIN_S = 5.0  # an image's Date precedes the history's Time by less than a millisecond as a rule
 
 
@@ -61,7 +62,8 @@ class Dedup:
             return True
         self._forget(event.at)
         self._last[key] = event.at
-        self._last_of_type[event.type] = (key, event.at)
+        if event.type in COMPARED_BY_TYPE:
+            self._last_of_type[event.type] = (key, event.at)
         return False
 
     def _is_repeat(self, event: Event, key: bytes) -> bool:
@@ -71,9 +73,13 @@ class Dedup:
         if event.type == "IMAGE-SAVE" and event.statistics is None:  # without them it repeats any image
             return last_at is not None and abs(event.at - last_at) < WINDOW
         before = self._last.get(key)
-        if before is not None and has_lost_values(event):
+        if before is None:
+            return False
+        if event.type == "IMAGE-SAVE":  # its statistics hold its own date
+            return abs(event.at - before) < KEPT
+        if has_lost_values(event):
             return event.at == before  # two changes of the wheel look alike once their names are lost
-        return before is not None and abs(event.at - before) < WINDOW
+        return abs(event.at - before) < WINDOW
 
     def _forget(self, now: datetime) -> None:
         if self._newest is None or now - self._newest > KEPT:

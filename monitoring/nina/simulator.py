@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from monitoring.nina.script import Frame, Script, stamp_of
@@ -73,8 +74,9 @@ class SimulatedNina:
         self.sockets.add(socket)
         self.connections += 1
         try:
-            async for _ in socket:  # what clients say has no effect
-                continue
+            with suppress(ConnectionClosed):
+                async for _ in socket:  # what clients say has no effect
+                    continue
         finally:
             self.sockets.discard(socket)
 
