@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,12 +19,13 @@ import websockets
 import yaml
 from django.core.management import get_commands, load_command_class
 
-from tests.site.processes import READY_WITHIN_S, Process, manage, running
+from tests.site.processes import READY_WITHIN_S, Process, Server, manage, running
 from tests.site.settings_of import ROOT, settings_variables, settings_with
 
 NGINX = ROOT / "deploy" / "nginx"
 DATABASE_URL, REDIS_URL = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
 OUR_IMAGE = "sessionsite:"
+with_nginx = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -143,15 +145,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx_in_front(folder: Path, upstreams: dict[str, str], media: Path):
-    """The address of an nginx that runs the files of deploy/, with the local addresses put in."""
-    port = free_port()
-    texts = {name: (NGINX / name).read_text() for name in ("upstream.conf", "http.conf", "locations.inc")}
+def nginx_in_front(folder: Path, upstreams: dict[str, str], media: Path, site: str = "http.conf"):
+    """(http port, https port) of an nginx that runs the files of deploy/, with the local addresses put in."""
+    ports = free_port(), free_port()
+    texts = {name: (NGINX / name).read_text() for name in ("upstream.conf", site, "locations.inc")}
     for name, address in upstreams.items():
         texts["upstream.conf"] = texts["upstream.conf"].replace(name, address)
-    texts["http.conf"] = re.sub(r"    listen \[::\]:80.*\n", "", texts["http.conf"])
-    texts["http.conf"] = texts["http.conf"].replace("listen 80 ", f"listen 127.0.0.1:{port} ")
-    texts["http.conf"] = texts["http.conf"].replace("/etc/nginx/", f"{folder}/")
+    texts[site] = re.sub(r"    listen \[::\]:.*\n", "", texts[site])
+    for port, local in zip(("80", "443"), ports, strict=True):
+        texts[site] = texts[site].replace(f"listen {port} ", f"listen 127.0.0.1:{local} ")
+    texts[site] = texts[site].replace("/etc/nginx/", f"{folder}/")
     texts["locations.inc"] = texts["locations.inc"].replace("/srv/media/", f"{media}/")
     texts["locations.inc"] = texts["locations.inc"].replace("/var/log/nginx/", f"{folder}/")
     for name, text in texts.items():
@@ -160,13 +163,13 @@ def nginx_in_front(folder: Path, upstreams: dict[str, str], media: Path):
     paths = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy"))
     (folder / "nginx.conf").write_text(
         f"{user}daemon off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\n"
-        f"{paths}include {folder}/upstream.conf;\ninclude {folder}/http.conf;\n}}\n"
+        f"{paths}include {folder}/upstream.conf;\ninclude {folder}/{site};\n}}\n"
     )
     command = [shutil.which("nginx"), "-c", str(folder / "nginx.conf"), "-e", str(folder / "start.log")]
     child = subprocess.Popen(command)
     try:
-        wait_for(f"http://127.0.0.1:{port}/healthz", child)
-        yield f"http://127.0.0.1:{port}"
+        wait_for(f"http://127.0.0.1:{ports[0]}/healthz", child)
+        yield ports
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(10)
@@ -177,7 +180,7 @@ def wait_for(address: str, child: subprocess.Popen) -> None:
     with httpx.Client(transport=transport, trust_env=False, timeout=READY_WITHIN_S) as client:
         answer = client.get(address)
     assert child.poll() is None
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code in (200, 308), answer.text
 
 
 @pytest.fixture
@@ -202,16 +205,16 @@ def stack(ours, database_url, tmp_path):
             process.wait_for_line("Listening on|Working")
         folder = tmp_path / "nginx"
         folder.mkdir()
-        url = running_services.enter_context(nginx_in_front(folder, upstreams, data_dir / "media"))
+        ports = running_services.enter_context(nginx_in_front(folder, upstreams, data_dir / "media"))
         token = manage("create_token", "test", "--role", "admin", data_dir=data_dir, **shared).strip()
-        yield url, token
+        yield f"http://127.0.0.1:{ports[0]}", token
 
 
 @pytest.mark.server
 @pytest.mark.postgres
 @pytest.mark.redis
 @pytest.mark.skipif(not (DATABASE_URL and REDIS_URL), reason="DATABASE_URL and REDIS_URL are not set")
-@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
+@with_nginx
 def test_the_stack_works_from_start_to_picture(stack, jpeg):
     url, token = stack
     headers = {"Authorization": f"Bearer {token}"}
@@ -249,3 +252,43 @@ async def see_the_start_from_both_workers(url: str, http: httpx.Client, headers:
             while '"running":true' not in (await each.recv()).replace(" ", ""):
                 pass
             await each.close()
+
+
+@pytest.fixture
+def certificate(tmp_path) -> ssl.SSLContext:
+    """A certificate for 127.0.0.1 in `nginx/certs`, and a client that trusts it alone."""
+    folder = tmp_path / "nginx" / "certs"
+    folder.mkdir(parents=True)
+    key, cert = folder / "privkey.pem", folder / "fullchain.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(request, check=True, capture_output=True)
+    return ssl.create_default_context(cafile=str(cert))
+
+
+@pytest.mark.server
+@with_nginx
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_behind_tls_cookies_are_secure_and_http_leads_to_https(certificate, tmp_path):
+    folder, data_dir = tmp_path / "nginx", tmp_path / "data"
+    with running(Server, data_dir=data_dir, TLS="1", TRUST_PROXY="1") as server:
+        address = f"127.0.0.1:{server.port}"
+        upstreams = {"web-1:8000": address, "web-2:8000": address}
+        with nginx_in_front(folder, upstreams, data_dir / "media", "https.conf") as (http, https):
+            page = httpx.get(f"http://127.0.0.1:{http}/login/?next=/", trust_env=False)
+            assert (page.status_code, page.headers["location"]) == (308, "https://127.0.0.1/login/?next=/")
+            with httpx.Client(
+                base_url=f"https://127.0.0.1:{https}", verify=certificate, trust_env=False
+            ) as me:
+                page = me.get("/login/")
+                assert page.status_code == 200
+                assert "Secure" in page.headers["set-cookie"]
+                assert page.headers["strict-transport-security"].startswith("max-age=31536000")
+                form = {"username": "admin", "csrfmiddlewaretoken": me.cookies["csrftoken"]}
+                form["password"] = (data_dir / "first-password").read_text().strip()
+                me.headers["Referer"] = f"https://127.0.0.1:{https}/login/"
+                assert me.post("/login/", data=form).status_code == 302
+                assert me.get("/").status_code == 200
+        # Past nginx, on plain http, nothing but the probes is answered.
+        assert server.http.get("/login/").status_code == 301
+        assert server.http.get("/readyz").status_code == 200
