@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "sessionsite.middleware.refuse_nul",  # last: its pages are shown like any other
 ]
 ROOT_URLCONF = "sessionsite.urls"
 ASGI_APPLICATION = "sessionsite.asgi.application"

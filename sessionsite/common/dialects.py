@@ -55,6 +55,11 @@ def register_dialect(prefix: str, render: Callable[[DomainError], Refusal]) -> N
     _dialects.append((prefix, render))
 
 
+def has_dialect(path: str) -> bool:
+    """Whether `path` belongs to an outside wire with errors of its own."""
+    return any(path.startswith(prefix) for prefix, _ in _dialects)
+
+
 def refusal(path: str, error: DomainError) -> Refusal:
     """`error` as the callers of `path` expect it."""
     for prefix, render in _dialects:

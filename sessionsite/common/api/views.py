@@ -9,7 +9,6 @@ from rest_framework.response import Response
 
 from sessionsite.common.access import Caller
 from sessionsite.common.api.errors import LengthRequired
-from sessionsite.common.api.parsers import BadText
 from sessionsite.common.api.permissions import lacks, right_of
 from sessionsite.common.errors import BodyTooLarge
 
@@ -27,8 +26,6 @@ class BaseView:
         super().initial(request, *args, **kwargs)
         if not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
             raise LengthRequired("Send the body with a Content-Length, not in chunks.")
-        if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.META.get("QUERY_STRING", ""):
-            raise BadText("Text must not hold NUL characters.")
 
     @property
     def caller(self) -> Caller:
