@@ -23,6 +23,8 @@ def _own_folder() -> Path:
 
 FOLDER = _own_folder()
 os.environ["DATA_DIR"] = str(FOLDER)
+# Two workers on one Redis do not hear each other.
+os.environ["CHANNEL_PREFIX"] = f"{FOLDER.parent.name}-{FOLDER.name}"
 
 
 def pytest_unconfigure(config) -> None:
