@@ -27,6 +27,7 @@ access = logging.getLogger("daphne.access")
 LIFESPAN_S = 20.0
 LAST_TASKS_S = 1.0
 PING_S = 10
+CLOSING_S = 10
 
 
 class Lifespan:
@@ -85,6 +86,8 @@ class DrainingServer(Server):
         self.failure = ""
 
     def _adopt(self) -> None:
+        # The default is a second: a phone that answers later is reset, and the close code is lost.
+        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=CLOSING_S)
         for sig in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(sig, self._stop_requested)
         reactor.callWhenRunning(lambda: setattr(self, "life", asyncio.ensure_future(self._live())))
