@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from monitoring import pages
+from monitoring import annotation_pages, pages
 
 urlpatterns = [
     path("", pages.wall, name="wall"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("monitors/<slug:slug>/", pages.monitor, name="monitor"),
     path("sessions/", pages.sessions, name="sessions"),
     path("sessions/<str:key>/", pages.session, name="session"),
+    path("annotate/", annotation_pages.annotations, name="annotations"),
+    path("annotate/<str:key>/", annotation_pages.annotate, name="annotate"),
     path("images/<str:key>/", pages.image, name="image"),
     path("events/", pages.events, name="events"),
     path("health/", pages.health, name="health-page"),

@@ -241,6 +241,8 @@ ROWS: list[Row] = [
     *page("monitors/<monitor>/"),
     *page("sessions/"),
     *page("sessions/<session>/"),
+    *page("annotate/"),
+    *page("annotate/<annotation>/"),
     *page("images/<image>/"),
     *page("events/"),
     *page("health/"),
