@@ -24,6 +24,7 @@ from monitoring.history import History
 from monitoring.messages import image_json
 from monitoring.models import Image, Monitor
 from monitoring.state import fleet_state, monitor_state
+from sessions_app.api.filters import EventFilters
 from sessions_app.messages import event_json, session_json
 from sessions_app.models import LabelCount, Session, SessionEvent
 from sessionsite.accounts.models import ApiToken, Organisation
@@ -33,6 +34,7 @@ from sessionsite.common.api.pagination import KeysetPagination, RowComparison
 from sessionsite.common.errors import DomainError
 
 BAR_PAGES = [("wall", "Wall"), ("events", "Events"), ("sessions", "Sessions")]
+LEVELS = {"warning": "warning,error", "error": "error"}  # of the events page -> severities
 THEMES = ["auto", "light", "dark", "red"]
 EVENTS_SHOWN, EVENTS_READ = 40, 400
 LABELS_OFFERED = 9
@@ -194,10 +196,14 @@ def events(request: HttpRequest) -> HttpResponse:
     caller = caller_of_user(request.user)
     organisation = chosen_organisation(request, caller)
     notable = SessionEvent.objects.for_messages().notable().filter(organisation=organisation)
-    rows, _, older = _paged(request, notable, ["-pk"])
+    notable = notable.exclude(kind="tags_changed", detail__source="device")  # as _news
+    level = request.GET.get("level", "all")
+    severities = LEVELS.get(level, "")
+    rows, newer, older = _paged(request, EventFilters({"severity": severities}, notable).qs, ["-pk"])
     names = dict(Monitor.objects.filter(organisation=organisation).values_list("slug", "name"))
     return show(
-        request, "events", organisation, caller, names=names, older=older,
+        request, "events", organisation, caller, names=names, newer=newer, older=older,
+        level=level if severities else "all",
         events=[event_json(event) for event in rows],
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ def test_no_page_complains_and_each_becomes_live(people, paths):
         for landmark in ("banner", "main"):
             assert page.get_by_role(landmark).count() == 1, (path, landmark)
         unnamed = page.locator(
-            "img:not([alt]), button:not([aria-label]):empty, a:not([aria-label]):empty:visible"
+            "img:not([alt]), button:not([aria-label]):empty:visible, a:not([aria-label]):empty:visible"
         )
         assert unnamed.count() == 0, path
 

@@ -114,9 +114,20 @@ def test_what_cameras_say_of_their_pictures_does_not_push_the_news_out(load, ope
     for at in range(50):
         add_tag(image, label="dent", x=0.1, y=0.01 * at, w=0.1, h=0.1, by="camera", source="device")
     add_tag(image, label="dent", x=0.1, y=0.1, w=0.1, h=0.1, by="ann")
-    for path in ("/", "/monitors/cam-1/"):
+    for path in ("/", "/monitors/cam-1/", "/events/"):
         kinds = [event["kind"] for event in data(load(operator, path), "events")]
         assert kinds == ["tags_changed", "started"]
+
+
+def test_the_events_are_filtered_by_severity_in_the_address(load, operator, image):
+    from monitoring.services import delete_image
+
+    delete_image(image, by="ann")
+    assert [event["kind"] for event in data(load(operator, "/events/?level=warning"), "events")] == [
+        "image_deleted"
+    ]
+    assert data(load(operator, "/events/?level=error"), "events") == []
+    assert len(data(load(operator, "/events/?level=odd"), "events")) == 2
 
 
 def test_the_chosen_organisation_stays_chosen(load, operator, other_organisation):

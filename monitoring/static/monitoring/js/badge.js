@@ -21,11 +21,13 @@ export function textOf({ word, since, isPolling }) {
 export function showLink(live) {
   const badge = find("#link-badge");
   let shown = "";
+  let wasOffline = false;
   const show = () => {
     const status = live.status;
     setText(find(".word", badge), textOf(status));
     if (status.word === shown) return;
-    if (shown && status.word !== "catching up") announce(`The link is ${status.word}`);
+    if (status.word === "offline" || (status.word === "live" && wasOffline)) announce(`The link is ${status.word}`);
+    wasOffline = status.word === "offline" || (wasOffline && status.word !== "live");
     shown = status.word;
     document.body.dataset.link = status.word.replace(" ", "-");
     badge.dataset.mark = MARKS[status.word];

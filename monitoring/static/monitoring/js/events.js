@@ -90,6 +90,7 @@ export class EventList {
     const ordered = [...events].sort((one, other) => (one.at < other.at ? 1 : -1));
     this.list.prepend(...ordered.map((event) => eventItem(event, this.names)));
     while (this.list.children.length > MOST) this.list.lastElementChild.remove();
+    if (this.seen.size > 5 * MOST) this.seen = new Set([...this.list.children].map((item) => item.dataset.id));
     this.#filter();
   }
 
@@ -99,11 +100,12 @@ export class EventList {
     }
     this.pause = find("[data-pause]", this.place);
     this.pause?.addEventListener("click", () => this.#switchPause());
-    this.choose("all");
+    this.choose(this.place.dataset.level ?? "all");
   }
 
   choose(level) {
     this.level = level;
+    this.place.dataset.level = level;
     for (const button of findAll("[data-severity-filter]", this.place)) {
       button.setAttribute("aria-pressed", button.dataset.severityFilter === level);
     }

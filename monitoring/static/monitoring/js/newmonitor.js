@@ -17,8 +17,10 @@ const slugOf = (name) => name.normalize("NFD").replace(/\p{M}/gu, "").toLowerCas
 
 function followName() {
   const { name, slug } = form.elements;
-  name.addEventListener("input", () => { if (!slug.dataset.typed) slug.value = slugOf(name.value); });
+  const follow = () => { if (!slug.dataset.typed) slug.value = slugOf(name.value); };
+  name.addEventListener("input", follow);
   slug.addEventListener("input", () => { slug.dataset.typed = slug.value ? "yes" : ""; });
+  if (!slug.value) follow(); // somebody typed before this script was there
 }
 
 function check({ name, slug, expected_interval_s: interval }) {

@@ -1,4 +1,4 @@
-// The page of one session: what happened, live while it runs. Pictures in pages, the journal entry by entry.
+// The page of one session: what happened, live while it runs. Pictures and journal in pages, newest first.
 
 import { get, patch } from "./api.js";
 import { formatBytes } from "./bar.js";
@@ -14,12 +14,14 @@ import { everySecond, formatElapsed, serverNow, timeElement } from "./times.js";
 
 const EVENTS_PER_PAGE = 100;
 const GRID = 60;
+const MOST_LIVE = 300; // pictures that are added by themselves; later ones wait for a click
 let session = pageData("session");
 const { key } = session;
 const list = find("#journal");
 const grid = find("#grid");
 let nextImages = null;
-let newestSeq = 0;
+let nextEvents = `/api/v1/events/?session=${key}&limit=${EVENTS_PER_PAGE}`;
+let waiting = 0; // pictures that have arrived and are not in the grid
 
 const notes = new Notes(find("#notes"), (text) => patch(`/api/v1/sessions/${key}/`, { notes: text }));
 
@@ -47,32 +49,28 @@ function tick() {
 function entry(event) {
   const item = eventItem(event, null);
   item.id = `event-${event.seq}`;
+  item.dataset.seq = event.seq;
   item.prepend(element("span", { class: "seq quiet" }, String(event.seq)));
   return item;
 }
 
-/** Journal entries in order, oldest first. */
+/** The next page of the journal, older entries; the arrival of each picture is told by the grid. */
 async function loadEvents() {
-  const page = await get(`/api/v1/sessions/${key}/events/?after=${newestSeq}&limit=${EVENTS_PER_PAGE}`);
-  page.results.forEach(takeEvent);
-  const isMore = newestSeq < session.last_seq && page.results.length > 0;
-  find("#more-events").hidden = !isMore;
-  return isMore;
+  const page = await get(nextEvents);
+  for (const event of page.results) if (!known(event.seq)) list.append(entry(event));
+  nextEvents = page.next;
+  find("#more-events").hidden = !nextEvents;
 }
 
-/** An entry ahead of what is loaded waits for the button. */
-function takeEvent(event) {
-  if (event.seq !== newestSeq + 1) return;
-  newestSeq = event.seq;
-  list.append(entry(event));
-}
+const known = (seq) => document.getElementById(`event-${seq}`);
 
 /** Loads until the entry named in the address is there. */
 async function loadUntilTarget() {
   const target = Number((location.hash.match(/^#event-(\d+)$/) ?? [])[1] ?? 0);
-  let isMore = await loadEvents();
-  while (isMore && newestSeq < target) isMore = await loadEvents();
-  if (target) document.getElementById(`event-${target}`)?.scrollIntoView({ block: "center" });
+  await loadEvents();
+  while (target && nextEvents && !known(target) && Number(list.lastElementChild?.dataset.seq ?? 0) > target) await loadEvents();
+  known(target)?.classList.add("is-target"); // :target is only for what is there when the page opens
+  known(target)?.scrollIntoView({ block: "center" });
 }
 
 function cell(image) {
@@ -92,13 +90,33 @@ async function loadImages() {
 }
 
 function follow(event) {
-  takeEvent(event);
-  const { image, images = [] } = event.detail;
+  const { image, images = [], count } = event.detail;
   if (event.kind === "images_added") {
-    for (const each of images) if (!find(`[data-key="${each.key}"]`, grid)) grid.prepend(cell(each));
-    find("#no-images").hidden = grid.children.length > 0;
-  } else if (event.kind === "image_deleted") find(`[data-key="${image}"]`, grid)?.remove();
+    addPictures(images, count);
+    return;
+  }
+  if (!known(event.seq)) list.prepend(entry(event));
+  if (event.kind === "image_deleted") find(`[data-key="${image}"]`, grid)?.remove();
   else if (image) get(`/api/v1/images/${image}/`).then((newer) => find(`[data-key="${image}"]`, grid)?.replaceWith(cell(newer)), notifyUnread);
+}
+
+/** New pictures go in front, until the grid is full; a burst names only some of its pictures. */
+function addPictures(images, count) {
+  if (grid.children.length < MOST_LIVE && !waiting && images.length === count) {
+    for (const each of images) if (!find(`[data-key="${each.key}"]`, grid)) grid.prepend(cell(each));
+    find("#no-images").hidden = true;
+    return;
+  }
+  waiting += count;
+  find("#newer-images").hidden = false;
+  setText(find("#newer-images"), `Show ${waiting.toLocaleString("en")} newer pictures`);
+}
+
+async function showNewest() {
+  [waiting, nextImages] = [0, null];
+  find("#newer-images").hidden = true;
+  grid.replaceChildren();
+  await loadImages();
 }
 
 function startName() {
@@ -121,6 +139,7 @@ function startName() {
 }
 
 find("#more-events").addEventListener("click", () => loadEvents().catch(notifyUnread));
+find("#newer-images").addEventListener("click", () => showNewest().catch(notifyUnread));
 find("#more-images").addEventListener("click", () => loadImages().catch(notifyUnread));
 startName();
 show(session);

@@ -1,6 +1,6 @@
 // One monitor on the live wall.
 
-import { find, fromTemplate, setText } from "./dom.js";
+import { find, fromTemplate, may, setText } from "./dom.js";
 import { showLabels } from "./labels.js";
 import { chip } from "./marks.js";
 import { RunButton } from "./runbutton.js";
@@ -36,7 +36,7 @@ export class Tile {
     this.#showNumbers();
     this.shot.describe(state.last_image ? `Newest picture of ${state.name}${words(state.last_image)}` : "");
     this.shot.show(state.last_image);
-    setText(this.shot.empty, state.running ? "Waiting for the first picture" : "No picture yet: press Start");
+    setText(this.shot.empty, state.running ? "Waiting for the first picture" : may("control") ? "No picture yet: press Start" : "No picture yet");
     this.run.show(state);
     this.tick();
   }

@@ -100,7 +100,13 @@ const wallMode = new WallMode(grid);
 onKey("w", "Wall mode: only the pictures, Esc ends it", () => wallMode.switch());
 onKey("e", "Show or hide the events", () => document.body.classList.toggle("rail-hidden"));
 find("#wall-mode").addEventListener("click", () => wallMode.switch());
-find("#rail-switch").addEventListener("click", () => find("#rail").classList.toggle("is-open"));
+function openRail(isOpen) {
+  find("#rail").classList.toggle("is-open", isOpen);
+  find("#rail-switch").setAttribute("aria-expanded", isOpen);
+}
+
+find("#rail-switch").addEventListener("click", () => openRail(!find("#rail").classList.contains("is-open")));
+document.addEventListener("keydown", (event) => event.key === "Escape" && openRail(false));
 startDemoBanner();
 for (const state of pageData("fleet").monitors) names.set(state.slug, state.name);
 events.add(pageData("events"));
