@@ -66,6 +66,13 @@ def is_other(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in OTHERS
 
 
+def is_of_another_model(node: ast.expr) -> bool:
+    """True for `Other.objects.filter(...)`: a chain that begins with a class that is no Session."""
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return isinstance(node, ast.Name) and node.id[:1].isupper() and node.id != "Session"
+
+
 def writers_of_state(path: Path) -> Iterator[int]:
     """Lines that set the state of what may be a session, or hand `state` to an update."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -76,7 +83,8 @@ def writers_of_state(path: Path) -> Iterator[int]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             named = {keyword.arg for keyword in node.keywords}
             words = {value.value for value in ast.walk(node) if isinstance(value, ast.Constant)}
-            if node.func.attr in ("update", "aupdate") and "state" in named:
+            is_update = node.func.attr in ("update", "aupdate") and "state" in named
+            if is_update and not is_of_another_model(node.func.value):
                 yield node.lineno
             if node.func.attr in ("bulk_update", "abulk_update") and "state" in words:
                 yield node.lineno
@@ -146,17 +154,39 @@ def test_raw_sql_stays_in_its_modules():
     assert users <= allowed
 
 
+FACE_FOLDERS = {"admin", "api", "commands"}
+FACE_FILES = {"admin.py", "admin_base.py", "admin_parts.py", "consumers.py", "lanes.py", "pages.py", "sse.py"}
+WRITES = {
+    *(
+        "save",
+        "create",
+        "get_or_create",
+        "update_or_create",
+        "bulk_create",
+        "update",
+        "bulk_update",
+        "delete",
+    ),
+    *("asave", "acreate", "aupdate", "adelete", "atomic", "on_commit", "select_for_update", "raw"),
+}
+# The form of the admin tries its verb, rolls it back, and later shows what the verb made.
+ALLOWED_WRITES = {
+    "sessionsite/accounts/admin_base.py: transaction.atomic()",
+    "sessionsite/accounts/admin_base.py: obj.__dict__.update(self.run_verb(request, form).__dict__)",
+}
+
+
 def test_faces_call_verbs_and_write_nothing_themselves():
-    faces = [path for path in sources() if {"api", "commands"} & set(path.parts) or path.name == "pages.py"]
-    wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno} .{node.func.attr}()"
+    faces = [path for path in sources() if FACE_FOLDERS & set(path.parts) or path.name in FACE_FILES]
+    found = {
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
         for path in faces
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if node.func.attr in ("save", "bulk_create", "bulk_update", "update_or_create", "atomic")
-    ]
-    assert faces
-    assert wrong == []
+        if node.func.attr in WRITES
+    }
+    assert len(faces) > 20
+    assert found <= ALLOWED_WRITES
 
 
 def test_signals_are_not_used_for_our_own_rules():
@@ -175,6 +205,8 @@ def test_signals_are_not_used_for_our_own_rules():
         ("session.state = 'active'", True),
         ("self.state = 'active'", False),
         ("Session.objects.filter(pk=1).update(state='active')", True),
+        ("mine.update(state='active')", True),
+        ("Rig.objects.filter(pk=1).update(state={})", False),
         ("Session.objects.bulk_update(rows, ['state'])", True),
         ("Session.objects.filter(state='active')", False),
     ],
