@@ -58,7 +58,7 @@ async def status(rig, word: str) -> None:
 
 async def holds(rig, is_true) -> Rig:
     """The rig once something is true of it."""
-    for _ in range(500):
+    for _ in range(2000):
         if is_true(found := await fresh(rig)):
             return found
         await asyncio.sleep(0.01)
@@ -152,8 +152,10 @@ async def test_live_frames_are_taken_while_the_history_cannot_be_read(rig, scrip
         found = await holds(rig, lambda rig: rig.last_seq == 1)
         assert found.link["seed_error"]
         nina.history = [*history, *script.entries_of(script.frames[:1])]
-        found = await holds(rig, lambda rig: rig.counted_entries == len(nina.history))
-        assert found.last_seq == 281 and not found.link["seed_error"]
+        found = await holds(
+            rig, lambda rig: rig.counted_entries == len(nina.history) and not rig.link["seed_error"]
+        )
+        assert found.last_seq == 281
 
 
 async def test_a_refresh_reads_the_history_and_changes_nothing_twice(rig, script):
