@@ -18,7 +18,7 @@ function boxWords({ changes = [], count: number, by }) {
 }
 
 /** What a camera says of its own pictures, part by part, is no news on a wall; the session's page has it. */
-export const isNews = (event) => event.detail.source !== "device";
+const isNews = (event) => event.detail.source !== "device";
 
 // What each kind of entry says. An unknown kind is shown by its own name, so nothing is hidden.
 const WORDS = {

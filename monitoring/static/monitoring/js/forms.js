@@ -4,7 +4,7 @@ import { element, find, findAll } from "./dom.js";
 
 const WORDS = { slug: "The address name may use a-z, 0-9 and -" };
 
-export function clearProblems(form) {
+function clearProblems(form) {
   for (const problem of findAll(".problem", form)) problem.remove();
   for (const field of findAll("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
 }
@@ -19,7 +19,7 @@ export function showProblem(form, name, text) {
 }
 
 /** Shows a refused request: beside the fields that its details name, else at the end of the form. */
-export function showRefusal(form, refusal) {
+function showRefusal(form, refusal) {
   clearProblems(form);
   const named = Object.entries(refusal.details.fields ?? refusal.details).filter(([name]) => form.elements[name]);
   for (const [name, problems] of named) showProblem(form, name, WORDS[name] && refusal.code === "bad_slug" ? WORDS[name] : [problems].flat().join(" "));

@@ -9,7 +9,7 @@ const UNKNOWN_INTERVAL_S = 30;
 const LABEL_PX = 13;
 
 /** Boxes as outlines in the picture's own pixels; the drawing scales like `object-fit: contain` does. */
-export function drawBoxes(drawing, image) {
+function drawBoxes(drawing, image) {
   drawing.setAttribute("viewBox", `0 0 ${image.width} ${image.height}`);
   const scale = Math.max(image.width / (drawing.clientWidth || 320), image.height / (drawing.clientHeight || 240));
   drawing.replaceChildren(...image.tags.flatMap((tag) => outline(tag, image, LABEL_PX * scale)));

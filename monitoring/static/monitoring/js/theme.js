@@ -6,8 +6,6 @@ const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 
 export const chosenTheme = () => localStorage.getItem(STORE) ?? "auto";
 
-export const shownTheme = () => document.documentElement.dataset.theme;
-
 export function chooseTheme(theme) {
   if (theme === "auto") localStorage.removeItem(STORE);
   else localStorage.setItem(STORE, theme);
