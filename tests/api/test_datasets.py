@@ -60,3 +60,21 @@ def test_two_organisations_may_use_the_same_key(login, organisation, other_organ
     root = login(User.objects.create_superuser("root", password="secret"))
     refused(root.get(f"{DATASETS}same/"), 409, "ambiguous_key")
     assert root.get(f"{DATASETS}same/?organisation=elsewhere").json()["name"] == "Theirs"
+
+
+def test_lists_take_the_same_number_of_queries_for_one_row_and_for_many(
+    as_admin, organisation, image, django_assert_num_queries
+):
+    from devices.services import register_device
+
+    history = f"/api/v1/images/{image.key}/history/"
+    for count in (1, 9):
+        for number in range(count):
+            create_dataset(organisation, name=f"d{number}", by="test")
+            register_device(organisation, name=f"d{number}", type="camera", by="test")
+            add_tag(image, label=f"l{number}", x=0.1, y=0.1, w=0.2, h=0.2, by="ann")
+        for url, queries in ((DATASETS, 4), ("/api/v1/devices/", 4), (history, 6)):
+            with django_assert_num_queries(
+                queries
+            ):  # login session, user, memberships, (picture, boxes,) rows
+                assert len(as_admin.get(url).json()["results"]) >= count

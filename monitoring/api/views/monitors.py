@@ -33,6 +33,7 @@ from monitoring.messages import image_json
 from monitoring.models import Dataset, Image, Monitor
 from monitoring.rates import rate_counts
 from monitoring.state import monitor_state, state_essence
+from sessions_app.api.filters import of_slug
 from sessions_app.api.serializers import ReasonSerializer, SessionSerializer
 from sessions_app.messages import session_json
 from sessions_app.models import Session
@@ -80,10 +81,6 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
         "add_device": "admin",
         "remove_device": "admin",
     }
-
-    def get_queryset(self):
-        """An archived monitor still has an address, to be read, changed and restored."""
-        return super().get_queryset()
 
     def _answer(self, monitor: Monitor, code: int = 200) -> Response:
         monitor = Monitor.objects.for_messages().get(pk=monitor.pk)
@@ -202,7 +199,9 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
         parser_classes=UPLOAD_PARSERS,
     )
     def images(self, request, slug):
-        pictures = Image.objects.for_messages().filter(monitor=self.get_object())
+        # By a subquery: with the id itself SQLite may begin with the few monitors and sort all pictures.
+        its = of_slug(Monitor, "slug", self.get_object().slug)
+        pictures = Image.objects.for_messages().filter(monitor_id=its)
         rows = self.paginate_queryset(self.filter_queryset(pictures))
         return self.get_paginated_response([image_json(row) for row in rows])
 

@@ -13,6 +13,7 @@ from monitoring.api.views.monitors import NEWEST_PICTURES
 from monitoring.messages import image_json
 from monitoring.models import Image
 from monitoring.services import end_any_session
+from sessions_app.api.filters import of_slug
 from sessions_app.api.serializers import ReasonSerializer, SessionSerializer
 from sessions_app.api.views import SESSION_KEY
 from sessions_app.messages import session_json
@@ -47,7 +48,8 @@ class SessionPicturesViewSet(BaseViewSet):
         parser_classes=UPLOAD_PARSERS,
     )
     def images(self, request, key):
-        pictures = Image.objects.for_messages().filter(session=self.get_object())
+        its = of_slug(Session, "key", self.get_object().key)
+        pictures = Image.objects.for_messages().filter(session_id=its)
         rows = self.paginate_queryset(self.filter_queryset(pictures))
         return self.get_paginated_response([image_json(row) for row in rows])
 
