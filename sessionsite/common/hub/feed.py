@@ -188,7 +188,7 @@ class Feed:
                 return
             for seq, event in found:
                 subscription.seq = seq
-                reader.put(event_frame(self.name, seq, event))
+                reader.put(event_frame(self.name, seq, event), is_replay=True)
 
     async def _catch_up(self, subscription: Subscription) -> None:
         """What the other readers were given while this one was joining; then it gets what they get."""

@@ -22,6 +22,7 @@ class Outbox:
         self._waiting: dict[tuple, Frame] = {}  # a dict keeps its order and lets a frame be replaced in place
         self._open_gaps: dict[str, tuple[int, int]] = {}  # topic -> (after, upto) of the gap that grows
         self.size_bytes = 0
+        self._replay_bytes = 0  # room on top of the limit, until the outbox is empty
         self._numbers = 0
 
     def __len__(self) -> int:
@@ -29,9 +30,12 @@ class Outbox:
 
     @property
     def is_full(self) -> bool:
-        return self.size_bytes > self.limit_bytes
+        return self.size_bytes > self.limit_bytes + self._replay_bytes
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame, *, is_replay: bool = False) -> None:
+        """is_replay: what the reader itself asked for again; it does not count against the limit."""
+        if is_replay:
+            self._replay_bytes += frame.size
         if frame.topic in self._open_gaps and frame.span is not None:
             self._lengthen_gap(frame.topic, frame.span[1])
             return
@@ -50,6 +54,8 @@ class Outbox:
         self.size_bytes -= frame.size
         if key[0] == "open gap":
             del self._open_gaps[frame.topic]
+        if not self._waiting:
+            self._replay_bytes = 0
         return frame
 
     def forget(self, topic: str) -> None:

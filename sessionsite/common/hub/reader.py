@@ -74,13 +74,13 @@ class Reader:
         if self.outbox or self._is_finished:
             self._start_pump()
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame, *, is_replay: bool = False) -> None:
         if self.close_code is not None:
             return
         if self._is_idle() and self._wire is not None and self._wire.write(frame):
             self.sent_frames += 1
             return
-        self.outbox.put(frame)
+        self.outbox.put(frame, is_replay=is_replay)
         if self.outbox.is_full:
             self._has_room.clear()
         if self._is_open and self._pumping is None:
