@@ -4,7 +4,7 @@
 
 Parts: `readers` (readers of both kinds on one session, dropped together), `leaks` (open files over many
 rounds), `resume` (1,000 missed events), `audio` (microphones at real time), `reap` (one process on SQLite),
-`reap-two` (two web processes on PostgreSQL, the one with the only reader is killed).
+`reap-two` (two web processes on PostgreSQL and Redis, the one with the only reader is killed).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.lib.options import FULL, defaults, parser, work_folder
 from benchmarks.lib.processes import ask
 from benchmarks.lib.readers import allow_many_files
 from benchmarks.lib.results import Results, say
-from benchmarks.lib.servers import Ours, ours
+from benchmarks.lib.servers import Ours, ours, redis
 from benchmarks.lib.stats import percentile
 
 PARTS = ("readers", "leaks", "resume", "audio", "reap", "reap-two")
@@ -259,18 +259,25 @@ def reap_two(folder: Path, results: Results, stack: contextlib.ExitStack) -> Non
         results.note("skipped: PostgreSQL is not installed")
         return
     url = stack.enter_context(database(OWN, folder))
-    one = ours(folder, name="one", DATABASE_URL=url).prepare([])
-    two = ours(folder, name="two", DATABASE_URL=url)
+    env = {"DATABASE_URL": url}
+    if (layer := redis(folder)) is None:
+        results.note("without Redis: it is not installed")
+    else:
+        stack.enter_context(layer)
+        env["REDIS_URL"] = f"redis://127.0.0.1:{layer.port}/0"
+    one = ours(folder, name="one", **env).prepare([])
+    stack.enter_context(one)  # before the other one looks for a free port
+    two = ours(folder, name="two", **env)
     two.token, two.tokens = one.token, one.tokens
-    stack.enter_context(one)
     stack.enter_context(two)
 
     async def measure() -> float:
         key = start(two, TTL_S)
-        await Stream().open(one, key, one.tokens[0])
+        reader = await Stream().open(one, key, one.tokens[0])  # kept: it closes when nobody holds it
         await asyncio.sleep(TTL_S + 2 * INTERVAL_S)
         assert state(two, key)["state"] == "active", "reaped while somebody looked at another process"
         one.kill()
+        reader.drop()
         began = time.monotonic()
         await wait_for(two, key, lambda found: found["state"] == "expired", within_s=90)
         return time.monotonic() - began
