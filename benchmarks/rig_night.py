@@ -198,6 +198,7 @@ def memory(samples: list[tuple[float, float]]) -> dict:
 def compare(nina: SimulatedNina, stored: list[dict]) -> dict:
     """What NINA's own history says against what the server has stored, type by type."""
     wanted = Counter(event.type for event in read_history(nina.history, nina.images, ZONE).events)
+    stored = [event for event in stored if not event["is_repeat"]]
     found = Counter(event["type"] for event in stored)
     found.pop("IMAGE-PREPARED", None)  # never in a history: one that came during a cut is gone
     dates = [

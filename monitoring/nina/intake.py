@@ -93,8 +93,12 @@ class History:
 
     events: list[Event]
     ingest: Ingest
-    duplicates: frozenset[int] = frozenset()  # indexes that were dropped as repeats
+    repeats: tuple[Event, ...] = ()  # dropped, since another one just before says the same
     malformed: frozenset[int] = frozenset()
+
+    @property
+    def duplicates(self) -> frozenset[int]:
+        return frozenset(event.index for event in self.repeats)
 
 
 def read_history(entries: Any, images: Any, zone: tzinfo) -> History:
@@ -108,15 +112,15 @@ def read_history(entries: Any, images: Any, zone: tzinfo) -> History:
             malformed.add(index)
     found.sort(key=lambda event: (event.at, event.index))
     ingest, dedup = Ingest(received=len(entries), malformed=len(malformed)), Dedup()
-    kept, duplicates = [], set()
+    kept, repeats = [], []
     for event in pair_images(found, images, zone):
         if dedup.is_duplicate(event):
-            duplicates.add(event.index)
+            repeats.append(event)
         else:
             ingest.count_accepted(event)
             kept.append(event)
-    ingest.duplicates = len(duplicates)
-    return History(kept, ingest, frozenset(duplicates), frozenset(malformed))
+    ingest.duplicates = len(repeats)
+    return History(kept, ingest, tuple(repeats), frozenset(malformed))
 
 
 def pair_images(events: list[Event], images: Any, zone: tzinfo) -> list[Event]:

@@ -79,6 +79,12 @@ class Rig(models.Model):
         return zoneinfo.ZoneInfo(self.site_zone)
 
 
+class RigEventQuerySet(models.QuerySet):
+    def counted(self):
+        """Without repeats: what state, sessions and reports follow from."""
+        return self.filter(is_repeat=False)
+
+
 class RigEvent(models.Model):
     """One accepted event. (rig, seq) has no gaps; the order of the night is (at, index, seq).
 
@@ -94,8 +100,13 @@ class RigEvent(models.Model):
     at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
     is_live = models.BooleanField(help_text="It came through the socket.")
+    is_repeat = models.BooleanField(
+        default=False, help_text="NINA's history shows that it repeats another event; it changes nothing."
+    )
     session = models.ForeignKey(Session, models.SET_NULL, null=True, related_name="rig_events")
     raw = models.JSONField()
+
+    objects = RigEventQuerySet.as_manager()
 
     class Meta:
         ordering = ["rig_id", "seq"]

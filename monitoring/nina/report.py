@@ -199,7 +199,7 @@ def _told(span: dict[str, Any]) -> dict[str, Any]:
 
 def night_report(rig: Rig, start: datetime, end: datetime) -> dict[str, Any]:
     """What the rig's stored events between two moments add up to."""
-    events = RigEvent.objects.filter(rig=rig)
+    events = RigEvent.objects.counted().filter(rig=rig)
     before = State()
     for row in _held_before(events, start):
         Machine(rig.zone, before).apply(event_of(row))

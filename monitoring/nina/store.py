@@ -29,6 +29,7 @@ from sessionsite.common.live import publish_on_commit
 BATCH = 50
 GAPS_KEPT = 100
 TWINS = timedelta(seconds=5)  # a frame may arrive after the history that has its event
+REPEAT_NEAR = timedelta(seconds=30)
 LAST = 2**31  # an event without a place in the history comes after those of the same moment
 
 
@@ -151,7 +152,7 @@ def _is_other_history(rig: Rig, application_start: str, history: History) -> boo
         return application_start != rig.application_start
     if not history.ingest.received:
         return False
-    stored = dict(_generation(rig).filter(index__isnull=False).values_list("index", "type"))
+    stored = dict(_generation(rig).counted().filter(index__isnull=False).values_list("index", "type"))
     served = {event.index: event.type for event in history.events}
     gone = [index for index in stored if index not in served and index not in history.duplicates]
     return bool(gone) or any(served.get(index, name) != name for index, name in stored.items())
@@ -168,18 +169,33 @@ def _take_history(rig: Rig, history: History) -> None:
     fresh = [event for event in history.events if event.index not in known]
     matches = match([row for row in rows if row.index is None], fresh)
     changed = [_named(row, event) for event in fresh if (row := matches.get(event.index))]
-    changed += _with_late_statistics(known, history.events)
-    RigEvent.objects.bulk_update(changed, ["index", "at", "raw"], batch_size=BATCH)
+    repeated = _repeats_among([row for row in rows if row.index is None], history, known)
+    changed += repeated + _with_late_statistics(known, history.events)
+    RigEvent.objects.bulk_update(changed, ["index", "at", "raw", "is_repeat"], batch_size=BATCH)
     added = [_row(rig, event, is_live=False) for event in fresh if event.index not in matches]
     for start in range(0, len(added), BATCH):
         RigEvent.objects.bulk_create(added[start : start + BATCH])
-    _count(rig, history, added, matched=len(matches))
+    _count(rig, history, added, matched=len(matches) + len(repeated))
+    rig.ingest["accepted"] -= len(repeated)
 
 
 def _named(row: RigEvent, event: Event) -> RigEvent:
     row.index, row.at = event.index, event.at
     row.raw = merged(row.raw, raw_of(event))
     return row
+
+
+def _repeats_among(rows: list[RigEvent], history: History, known: dict[int, RigEvent]) -> list[RigEvent]:
+    """Rows that were taken for events of their own, since their frames came a moment too far apart."""
+    repeats = [event for event in history.repeats if event.index not in known]
+    matches = match(rows, repeats)
+    found = []
+    for event in repeats:
+        row = matches.get(event.index)
+        if row is not None and abs(row.at - event.at) <= REPEAT_NEAR:  # an older repeat is another one's
+            row.is_repeat = True
+            found.append(_named(row, event))
+    return found
 
 
 def _with_late_statistics(known: dict[int, RigEvent], events: Iterable[Event]) -> list[RigEvent]:
@@ -213,7 +229,7 @@ def in_order_of_the_night(rows: Iterable[RigEvent]) -> list[RigEvent]:
 
 def _replay_all(rig: Rig) -> None:
     """State, sessions and journal follow from the stored events of this generation."""
-    rows = in_order_of_the_night(_generation(rig))
+    rows = in_order_of_the_night(_generation(rig).counted())
     events = [event_of(row) for row in rows]
     result = replay(events, rig.zone, State.from_json(rig.base_state))
     sessions = sync_sessions(rig, result.spans.values())

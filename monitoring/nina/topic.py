@@ -58,6 +58,7 @@ def rig_event_json(row: RigEvent) -> dict:
         "at": iso(row.at),
         "received_at": iso(row.received_at),
         "is_live": row.is_live,
+        "is_repeat": row.is_repeat,
         "data": {name: value for name, value in row.raw.items() if name not in ("Event", "Time")},
     }
 

@@ -64,7 +64,7 @@ def assert_follows_from_the_journal(rig) -> None:
     rig.refresh_from_db()
     rows = list(RigEvent.objects.filter(rig=rig).order_by("seq"))
     assert [row.seq for row in rows] == list(range(1, rig.last_seq + 1))
-    ordered = store.in_order_of_the_night(rows)
+    ordered = store.in_order_of_the_night([row for row in rows if not row.is_repeat])
     result = replay(map(store.event_of, ordered), rig.zone, State())
     assert result.state.as_json() == rig.state
 
@@ -159,6 +159,27 @@ def test_a_frame_that_arrives_after_the_history_with_its_event_is_that_event(rig
     player.hear(script.frames[13:16])  # IMAGE-PREPARED, IMAGE-SAVE, STACK-UPDATED
     assert RigEvent.objects.count() == before + 1  # the history has no IMAGE-PREPARED
     assert_follows_from_the_journal(rig)
+
+
+def test_a_repeat_that_came_a_moment_too_late_is_found_by_the_next_rebuild(rig, script):
+    player = Player(rig, script)
+    player.rebuild()
+    start = replace(script.frames[5], at=script.frames[5].at)  # GUIDER-START, twice in NINA 0.9 s apart
+    again = replace(start, at=start.at + timedelta(seconds=0.9))
+    script.frames = [*script.frames[:6], again]
+    player.play(6)
+    player.play(7, frames=[replace(again, at=start.at + timedelta(seconds=1.1))])  # on its way for longer
+    before = shown(rig, CHECKPOINTS[5].as_of)["recent_events"]
+    assert [event["eventType"] for event in before[:2]] == ["GUIDER-START", "GUIDER-START"]
+    player.rebuild()
+    after = shown(rig, CHECKPOINTS[5].as_of)["recent_events"]
+    assert [event["eventType"] for event in after[:2]] == ["GUIDER-START", "TS-TARGETSTART"]
+    assert RigEvent.objects.filter(is_repeat=True).count() == 1
+    assert rig.ingest["accepted"] == RigEvent.objects.counted().count()
+    assert_follows_from_the_journal(rig)
+    again = Rig.objects.values("state", "ingest", "last_seq").get()
+    player.rebuild()
+    assert Rig.objects.values("state", "ingest", "last_seq").get() == again
 
 
 def test_sessions_of_the_rig_are_opened_and_closed_with_their_counters(rig, script):
