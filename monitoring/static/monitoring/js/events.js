@@ -39,7 +39,7 @@ const WORDS = {
   marker: ({ label, by }) => `mark: ${label}${by ? ` by ${by}` : ""}`,
   notes_changed: ({ by }) => `notes changed${by ? ` by ${by}` : ""}`,
   renamed: ({ after, by }) => `renamed to “${after}”${by ? ` by ${by}` : ""}`,
-  moved: ({ to }) => `is now ${to}`,
+  moved: ({ to, by }) => `is ${to === "error" ? "in error" : `now ${to}`}${by ? `, by ${by}` : ""}`,
   server_restarted: () => "went on after a server restart",
   stale: () => "nothing came in for too long",
   recording_started: () => "recording started",

@@ -6,6 +6,7 @@ const CURSOR_MS = 3_000;
 const RATIO = 4 / 3; // of most pictures
 const WORDS_PX = 40; // the line under a picture
 const GAP_PX = 8;
+const LEAST_PX = 170; // narrower tiles cannot be read: the wall scrolls instead
 const NARROW_PX = 300; // below this there is no room for the rate
 
 export class WallMode {
@@ -44,12 +45,13 @@ export class WallMode {
     this.grid.style.removeProperty("--rows");
   }
 
-  /** As many columns as make the pictures largest without scrolling. */
+  /** As many columns as make the pictures largest without scrolling, where that is possible. */
   fit() {
     if (!this.isOn) return;
     const count = Number(this.grid.dataset.count) || 1;
-    let best = { columns: 1, rows: count, shown: 0 };
-    for (let columns = 1; columns <= count; columns += 1) {
+    const most = Math.min(count, Math.max(1, Math.floor(innerWidth / LEAST_PX)));
+    let best = { columns: most, rows: Math.ceil(count / most), shown: 0 };
+    for (let columns = 1; columns <= most; columns += 1) {
       const rows = Math.ceil(count / columns);
       const width = innerWidth / columns - GAP_PX;
       const height = innerHeight / rows - GAP_PX - WORDS_PX;
