@@ -91,6 +91,15 @@ def test_the_gap_of_a_replay_and_a_later_overflow_cover_each_event_once():
     assert told_seqs([first, *drained(box)]) == list(range(1, 700))
 
 
+def test_a_gap_behind_a_waiting_one_makes_it_longer():
+    box = outbox(limit_bytes=300)
+    for seq in range(1, 10):
+        box.put(event("session:a", seq, padding=50))
+    box.put(gap_frame("session:a", after=9, upto=20, address=None))
+    box.put(event("session:a", 21))
+    assert [(f["type"], f["after"], f["upto"]) for f in drained(box)] == [("gap", 0, 21)]
+
+
 def test_a_new_heartbeat_replaces_the_old_one_behind_what_it_speaks_of():
     box = outbox()
     box.put(heartbeat_frame({"session:a": (1, 1)}))

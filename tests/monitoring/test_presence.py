@@ -191,10 +191,13 @@ def test_a_picture_that_came_meanwhile_is_seen_under_the_lock(watched, monkeypat
             pictured(watched, at_s=24)
         return looks[-1]
 
+    pictured(watched, at_s=0)
+    watch(1)
+    before = shown()["revision"]
     monkeypatch.setattr(module, "_presence_now", decide_then_picture)
-    watch(25)
+    assert watch(25) == 0
     assert looks == ["late", "live"]
-    assert edges(watched) == []
+    assert edges(watched) == [] and shown()["revision"] == before
 
 
 def test_real_pictures_keep_a_camera_live(watched):
