@@ -21,6 +21,7 @@ class MonitoringConfig(AppConfig):
         register_service("rigs", keep_listening)
         register_loop("watch presence", 1.0, watch.watch_presence)
         register_loop("tick flow", 1.0, watch.tick_flow)
+        register_loop("watch disk", 10.0, watch.watch_disk)
         register_loop("forget old flow", 60.0, watch.forget_old_flow)
         register_loop("close stale sessions", 60.0, cleanup.close_stale_sessions)
         register_loop("purge pictures", 300.0, cleanup.purge_in_background)

@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import close_old_connections
@@ -76,7 +77,8 @@ class Writer:
         for job in jobs:
             by_loop[job.loop].append(job)
         for loop, own in by_loop.items():
-            loop.call_soon_threadsafe(_resolve, own)
+            with suppress(RuntimeError):  # its loop has ended: nobody waits, the pictures are kept
+                loop.call_soon_threadsafe(_resolve, own)
 
 
 def _resolve(jobs: list[Job]) -> None:

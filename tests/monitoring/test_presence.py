@@ -107,8 +107,8 @@ def pictured(monitor, at_s: float, before_s: float | None = None) -> None:
     )
 
 
-def watch(at_s: float) -> int:
-    return watch_presence(T0 + timedelta(seconds=at_s))
+def watch(at_s: float, since: datetime = T0 - timedelta(days=1)) -> int:
+    return watch_presence(T0 + timedelta(seconds=at_s), since=since)
 
 
 def shown() -> dict:
@@ -185,8 +185,8 @@ def test_a_picture_that_came_meanwhile_is_seen_under_the_lock(watched, monkeypat
     decided = module._presence_now
     looks: list[str] = []
 
-    def decide_then_picture(monitor, now):
-        looks.append(decided(monitor, now))
+    def decide_then_picture(*args):
+        looks.append(decided(*args))
         if len(looks) == 1:
             pictured(watched, at_s=24)
         return looks[-1]
@@ -200,10 +200,49 @@ def test_a_picture_that_came_meanwhile_is_seen_under_the_lock(watched, monkeypat
     assert edges(watched) == [] and shown()["revision"] == before
 
 
+def test_silence_while_the_server_was_away_is_not_the_cameras(watched):
+    pictured(watched, at_s=0)
+    watch(1)
+    back = T0 + timedelta(seconds=300)
+    assert watch(301, since=back) == 0 and shown()["presence"] == "live"
+    pictured(watched, at_s=305, before_s=0)
+    assert watch(306, since=back) == 0
+    assert watch(330, since=back) == 1 and shown()["presence"] == "late"
+
+
+def test_a_camera_that_stays_silent_after_a_restart_is_missed_from_then_on(watched):
+    pictured(watched, at_s=0)
+    watch(1)
+    back = T0 + timedelta(seconds=300)
+    assert watch(319, since=back) == 0
+    assert watch(321, since=back) == 1 and shown()["presence"] == "late"
+    assert watch(340, since=back) == 0
+    assert watch(351, since=back) == 1 and shown()["presence"] == "lost"
+    assert edges(watched) == ["camera_late", "camera_lost"]
+
+
+def test_a_camera_that_was_lost_before_a_restart_is_still_lost(watched):
+    pictured(watched, at_s=0)
+    watch(60)
+    back = T0 + timedelta(seconds=300)
+    assert watch(301, since=back) == 0 and shown()["presence"] == "lost"
+
+
+def test_a_process_watches_since_its_first_look(watched, monkeypatch):
+    from monitoring.services import watch as module
+
+    monkeypatch.setattr(module, "_watching_since", None)
+    pictured(watched, at_s=0)
+    assert watch_presence(T0 + timedelta(seconds=100)) == 0
+    assert watch_presence(T0 + timedelta(seconds=119)) == 0
+    assert watch_presence(T0 + timedelta(seconds=121)) == 1
+    assert edges(watched) == ["camera_late"]
+
+
 def test_real_pictures_keep_a_camera_live(watched):
     for number in range(2):
         add_image(NewImage(data=picture(number), monitor=watched))
     now = Monitor.objects.get()
     assert T0 < now.previous_item_at <= now.last_item_at
-    assert watch_presence(now.last_item_at + timedelta(seconds=1)) == 1
+    assert watch_presence(now.last_item_at + timedelta(seconds=1), since=T0) == 1
     assert shown()["presence"] == "live"

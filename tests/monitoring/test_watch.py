@@ -112,6 +112,21 @@ def test_flow_counts_are_those_of_the_asked_seconds(session):
     assert counters.flow_counts(session.pk, after=100, upto=101) == {101: 5}
 
 
+def test_a_disk_that_fills_or_empties_is_shown_on_every_wall_at_once(
+    organisation, other_organisation, monkeypatch, published, django_capture_on_commit_callbacks
+):
+    from monitoring.services import watch
+
+    told = []
+    with django_capture_on_commit_callbacks(execute=True):
+        monkeypatch.setattr(watch, "_disk_status", "")
+        for status in ("ok", "ok", "low", "low", "full", "ok"):
+            monkeypatch.setattr(watch, "disk_state", lambda status=status: {"status": status})
+            told.append(watch.watch_disk())
+    assert told == [False, False, True, False, True, True]
+    assert sorted(set(published)) == ["fleet:default", "fleet:elsewhere"] and len(published) == 6
+
+
 def test_a_restart_is_noted_once_in_every_running_session(organisation, monitor, session):
     other = create_monitor(organisation, slug="cam-2", by="test")
     ended = start_monitor(other, by="ann")
