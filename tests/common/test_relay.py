@@ -244,8 +244,13 @@ async def redis_layers():
 async def test_through_redis_every_last_change_arrives_at_once(redis_layers, processes, things):
     _, there = processes(redis_layers)
     ann = await Listener(there).follow("thing:a")
-    await until(lambda: there.relay._channel is not None and redis_layers[1].groups)
-    await asyncio.sleep(0.1)  # Redis acknowledges a subscription to nobody
+
+    def is_heard() -> bool:  # Redis tells nobody when a subscription has begun
+        things.change("a", urgent=True)
+        return ann.revision > 0
+
+    await until(is_heard)
+    await ann.sees(things.things["a"].revision)
     waits = []
     for _ in range(20):
         begun = time.monotonic()
