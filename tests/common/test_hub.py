@@ -485,6 +485,21 @@ async def test_commands_wait_while_the_outbox_is_full(hub, things):
     await asyncio.wait_for(waiting, 2)
 
 
+async def test_a_replay_that_waits_holds_up_the_next_command(hub, things):
+    """So that a reader that takes nothing cannot pile up replay on replay."""
+    things.make("a", events=200)
+    ann = Listener(hub)
+    ann.reader.outbox.limit_bytes = 1000
+    ann.may_send.clear()
+    await ann.follow("thing:a", after=0)
+    waiting = asyncio.create_task(ann.reader.room())
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    ann.may_send.set()
+    await asyncio.wait_for(waiting, 2)
+    await until(lambda: ann.seqs == list(range(1, 201)), what="the replay is whole")
+
+
 async def test_a_stream_ends_with_its_topic_and_a_socket_does_not(hub, things):
     things.make("a", events=2)
     socket = await Listener(hub).follow("thing:a")

@@ -11,7 +11,7 @@ OUTBOX_BYTES = 256 * 1024
 
 
 class Outbox:
-    """Frames in the order to send. While it holds more than `limit_bytes`, no event waits in it.
+    """Frames in the order to send. While it holds more than `limit_bytes` beside replays, no event waits in it.
 
     A newer state takes the place of a waiting one of its topic. Past the limit the waiting events of the
     topic that fills most become one gap; later events lengthen that gap until it is taken.
@@ -27,6 +27,11 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the reader may ask for more: what it asked for before, replays included, is nearly out."""
+        return self.size_bytes <= self.limit_bytes
 
     @property
     def is_full(self) -> bool:

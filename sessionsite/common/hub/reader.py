@@ -81,7 +81,7 @@ class Reader:
             self.sent_frames += 1
             return
         self.outbox.put(frame, is_replay=is_replay)
-        if self.outbox.is_full:
+        if not self.outbox.has_room:
             self._has_room.clear()
         if self._is_open and self._pumping is None:
             self._start_pump()
@@ -118,7 +118,7 @@ class Reader:
                     self.sent_frames += 1
                     await self._send(frame)
                 self.stuck_since = None
-                if not self.outbox.is_full:
+                if self.outbox.has_room:
                     self._has_room.set()
         except asyncio.CancelledError:
             raise
@@ -139,7 +139,7 @@ class Reader:
             await self._acked.wait()
 
     async def room(self) -> None:
-        """Returns when the outbox is not full, or the reader is closed: until then obey no more commands."""
+        """Returns when the outbox has room, or the reader is closed: until then obey no more commands."""
         await self._has_room.wait()
 
     def leave(self, topic: str) -> None:
