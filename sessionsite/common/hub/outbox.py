@@ -11,7 +11,7 @@ OUTBOX_BYTES = 256 * 1024
 
 
 class Outbox:
-    """Frames in the order to send. While it holds more than `limit_bytes` beside replays, no event waits in it.
+    """Frames in the order to send. Over `limit_bytes` (replays beside it) no event waits in it.
 
     A newer state takes the place of a waiting one of its topic. Past the limit the waiting events of the
     topic that fills most become one gap; later events lengthen that gap until it is taken.
