@@ -16,6 +16,31 @@ def pytest_configure(config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def a_flush_meets_the_last_writes_of_a_test():
+    """Emptying the tables takes every lock at once; a thread that still ends its work holds some of them.
+
+    PostgreSQL then ends one of the two. When it is the flush, it is done again.
+    """
+    from django.db import OperationalError
+    from django.db.backends.base.operations import BaseDatabaseOperations
+
+    flush_once = BaseDatabaseOperations.execute_sql_flush
+
+    def flush(operations, sql_list) -> None:
+        for _ in range(9):
+            try:
+                return flush_once(operations, sql_list)
+            except OperationalError as error:
+                if "deadlock" not in str(error):
+                    raise
+        flush_once(operations, sql_list)
+
+    BaseDatabaseOperations.execute_sql_flush = flush
+    yield
+    BaseDatabaseOperations.execute_sql_flush = flush_once
+
+
 @pytest.fixture
 def organisation(db):
     from sessionsite.accounts.services import create_organisation
