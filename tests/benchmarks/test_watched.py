@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 def test_readers_leave_no_lease_nothing_leaks_and_sound_is_acknowledged(tmp_path):
+    pytest.importorskip("numpy", reason="the tone classifier: the extra `audio`")
     status = watched.main(["--tiny", "--results", str(tmp_path), "--dir", str(tmp_path)])
     found = json.loads((tmp_path / "watched-tiny.json").read_text())
     assert status == 0
