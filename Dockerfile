@@ -1,8 +1,12 @@
 # The server image: the pinned packages and the sources. Everything it keeps is under /data.
-FROM python:3.11-slim-bookworm
+FROM python:3.11-slim-trixie
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 DATA_DIR=/data
 WORKDIR /app
+
+# pg_dump, pg_restore and psql of the compose file's PostgreSQL, for `backup` and `restore`.
+RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client-17 \
+    && rm -rf /var/lib/apt/lists/*
 
 COPY requirements.txt ./
 RUN pip install --require-hashes -r requirements.txt

@@ -11,12 +11,13 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make requirements"
 
-.PHONY: help install dev run test browser-test lint format requirements clean bench bench-quick
+.PHONY: help install dev run test browser-test screenshots lint format requirements clean bench bench-quick
 
 help:
 	@echo "make install   create $(VENV) with the pinned packages"
 	@echo "make run       start the server with two simulated cameras (HOST, PORT, DATA_DIR, SERVER)"
 	@echo "make test      run the tests without any outside service (PYTEST_ARGS)"
+	@echo "make screenshots   every page at three widths in three themes, into the folder SCREENSHOTS"
 	@echo "make lint      ruff, migrations, deployment checks, architecture tests"
 	@echo "make format    rewrite the sources in the house format"
 	@echo "make bench     all benchmarks beside their peers, under an hour; bench-quick: under three minutes"
@@ -47,6 +48,11 @@ test: dev
 
 browser-test: dev
 	$(BIN)/python -m pytest tests/browser
+
+# Every page at 390, 1280 and 1920 px in three themes; SCREENSHOTS_ARGS="--only wall-20 --widths 390".
+SCREENSHOTS ?= screenshots
+screenshots: dev
+	$(BIN)/python -m tests.browser.screenshots $(SCREENSHOTS) $(SCREENSHOTS_ARGS)
 
 lint: dev
 	$(BIN)/ruff check .

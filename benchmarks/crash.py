@@ -1,10 +1,11 @@
 """Kill -9 during ingest, again and again: what was acknowledged is there, and nothing else is.
 
-    python -m benchmarks.crash [--rounds 50] [--pictures 100000] [--database postgresql://...]
+    python -m benchmarks.crash [--rounds 50] [--pictures 100000] [--database postgresql://...] [--append]
 
 Each round loads a server with clients that write down every acknowledged id, kills it, starts it again and
 then compares ids, rows, counters and files. A second process on the same data takes pictures all the while:
-the repair at the start must not touch what is its. `--database own` makes a PostgreSQL for the run.
+the repair at the start must not touch what is its. `--database own` makes a PostgreSQL for the run. A long
+run may come in pieces: `--append` adds rounds, with a data folder of their own, to those of the results.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import json
 import os
 import random
 import sqlite3
@@ -66,13 +68,14 @@ def main(arguments: list[str] | None = None) -> int:
             results.note("skipped: PostgreSQL is not installed")
             results.write()
             return 0
-        rounds = []
+        rounds = earlier_rounds(results.json_file) if options.append else []
+        before = len(rounds)
         with database(options.database, folder) as url:
             for number, found in enumerate(
                 run_rounds(folder, rounds=options.rounds, url=url, clients=options.clients,
                            pictures=options.pictures, seed=options.seed)
             ):  # fmt: skip
-                say(f"  round {number + 1}: {summary(found)}")
+                say(f"  round {before + number + 1}: {summary(found)}")
                 rounds.append(found)
         report(results, options, rounds)
     missed = results.write()
@@ -84,8 +87,16 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     made.add_argument("--clients", type=int, help="of the process that is killed")
     made.add_argument("--pictures", type=int, help="that are there before the first round")
     made.add_argument("--database", default="sqlite", help="sqlite, own, or the URL of a PostgreSQL")
+    made.add_argument("--append", action="store_true", help="go on from the rounds in the results folder")
     made.add_argument("--seed", type=int, default=1, help="decides the moments of the kills")
     return defaults(made.parse_args(arguments), rounds=(50, 1, 1), clients=(8, 8, 2), pictures=(0, 0, 0))
+
+
+def earlier_rounds(file: Path) -> list[Round]:
+    """The rounds that stand in the results; none when there are none."""
+    if not file.exists():
+        return []
+    return [Round(**found) for found in json.loads(file.read_text())["raw"]["rounds"]]
 
 
 def database_name(options) -> str:
@@ -261,9 +272,8 @@ def files_below(media: Path) -> Iterator[str]:
 
 def preload(server: Ours, data: Path, url: str, pictures: int) -> None:
     """So many pictures are there, rows and files; the files are links to a few."""
-    run_module(
-        "benchmarks.lib.ours.fill", "--sessions", str(pictures // IMAGES_EACH), env=server.env, timeout_s=1800
-    )
+    sessions = len(server.sessions) + -(-pictures // IMAGES_EACH)  # those that run have no pictures yet
+    run_module("benchmarks.lib.ours.fill", "--sessions", str(sessions), env=server.env, timeout_s=1800)
     media = data / "media"
     media.mkdir(exist_ok=True)
     paths = [

@@ -68,7 +68,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     made.add_argument("--clients", type=int)
     made.add_argument("--databases", type=lambda text: text.split(","), help="sqlite, own, or a URL")
     return defaults(
-        made.parse_args(arguments), seconds=(4.0, 1.0, 0.15), rounds=(5, 2, 1), clients=(16, 16, 2),
+        made.parse_args(arguments), seconds=(4.0, 1.0, 0.6), rounds=(5, 2, 1), clients=(16, 16, 2),
         databases=(["sqlite", OWN], ["sqlite"], ["sqlite"]),
     )  # fmt: skip
 

@@ -95,7 +95,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     made.add_argument("--clients", type=int, help="keep-alive connections")
     made.add_argument("--only", default="", help="names of cases, comma-separated")
     options = defaults(
-        made.parse_args(arguments), seconds=(5.0, 0.8, 0.15), rounds=(4, 2, 1), clients=(8, 8, 2)
+        made.parse_args(arguments), seconds=(5.0, 0.8, 0.6), rounds=(4, 2, 1), clients=(8, 8, 2)
     )
     options.warm_s = {FULL: 1.0, TINY: 0.1}.get(options.size, 0.3)
     return options

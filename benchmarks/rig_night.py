@@ -1,9 +1,12 @@
 """A telescope's day on a real server: latency, a burst, and 24 hours at 60 times speed under cut connections.
 
-    python -m benchmarks.rig_night [--hours 24] [--speed 60] [--cut-every 20] [--dup 0.3]
+    python -m benchmarks.rig_night [--quick] [--parts latency,burst,day] [--hours 24] [--speed 60]
 
-NINA is simulated here, in this process; the server is `serve` with a data folder of its own. The exit status
-is 1 when an event was lost or counted twice, or when a target was missed.
+NINA is simulated in this process and says how fast its clock runs; the server is `serve`. Parts: `latency`
+(an event on an open /ws/unified, under uvicorn and daphne), `burst` (a history of 10,000 events on SQLite and
+PostgreSQL), `day` (every --cut-every seconds all connections end, --dup of the frames come twice; afterwards
+what is stored is compared with what NINA has, event by event, and the state with that of a fresh machine).
+The day has files of its own, rig-day.*: it takes --hours / --speed.
 """
 
 from __future__ import annotations
@@ -11,84 +14,222 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import re
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import httpx
 from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
 
+from benchmarks.lib.databases import OWN, database, has_postgresql
+from benchmarks.lib.machine import cpu_seconds, memory_bytes
+from benchmarks.lib.options import FULL, defaults, parser, work_folder
+from benchmarks.lib.processes import REPOSITORY, ask
+from benchmarks.lib.results import Results, say
+from benchmarks.lib.servers import Ours, ours
+from benchmarks.lib.stats import percentile
 from monitoring.nina.events import Event
-from monitoring.nina.intake import read_history
+from monitoring.nina.intake import History, read_history
+from monitoring.nina.machine import Machine
 from monitoring.nina.script import Frame, Script
 from monitoring.nina.simulator import SimulatedNina
+from monitoring.nina.unified import unified
+from sessionsite.common.clock import iso
 
-ROOT = Path(__file__).parent.parent
-RECORDING = ROOT / "tests" / "payloads" / "nina"
+PARTS = ("latency", "burst", "day")
+RECORDING = REPOSITORY / "tests" / "payloads" / "nina"
 ZONE = ZoneInfo("Europe/Madrid")
+ROUND = timedelta(hours=12.5)  # the recorded night begins anew so often
 SAMPLE_S = 5.0
-TARGET_P95_MS, TARGET_SEED_S, TARGET_SLOPE_MB_H = 150.0, 5.0, 20.0
+SETTLE_S = 3.0  # what came within a second of a rebuild is left for the next one
+SAME = (
+    "session_id",
+    "session_state",
+    "target_name",
+    "current_filter",
+    "is_guiding",
+    "guiding_rms",
+    "is_safe",
+)
+SAME += ("safety_timestamp", "start_time", "end_time", "total_images", "exposure_time", "session_stats")
+SAME += ("flats", "darks")
 
 
-class Served:
-    """A running `serve`, one token, one rig."""
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    missed = []
+    with work_folder(options) as folder:
+        if {"latency", "burst"} & set(options.parts):
+            results = Results("rig", "A rig: latency and a burst", options, folder)
+            for server in ("uvicorn", "daphne") if "latency" in options.parts else ():
+                with ours(folder, server=server).prepare([]) as served:
+                    asyncio.run(latency(served, server, options, results))
+            for wanted in options.databases if "burst" in options.parts else ():
+                burst_on(wanted, folder, options, results)
+            missed += results.write()
+        if "day" in options.parts:
+            results = Results("rig-day", f"A rig for {options.hours:g} hours", options, folder)
+            with ours(folder, name="day").prepare([]) as served:
+                samples = asyncio.run(day(served, options, results))
+            missed += results.write()
+            draw(samples, results)
+    return 1 if missed and options.size == FULL else 0
 
-    def __init__(self, folder: Path) -> None:
-        self.env = {**os.environ, "DATA_DIR": str(folder), "NINA_PUBLIC": "rig-1"}
-        self.child = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", "0"],
-            cwd=ROOT,
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for line in self.child.stdout:
-            if found := re.search(r"Listening on (http://127\.0\.0\.1:\d+)/", line):
-                self.url = found[1]
-                break
-        self.token = self.manage("create_token", "benchmark", "--role", "operator").strip()
-        self.http = httpx.AsyncClient(
-            base_url=self.url,
-            headers={"Authorization": f"Bearer {self.token}"},
-            timeout=60,
-            trust_env=False,
-        )
 
-    def manage(self, *words: str) -> str:
-        done = [sys.executable, "manage.py", *words]
-        return subprocess.run(done, cwd=ROOT, env=self.env, check=True, capture_output=True, text=True).stdout
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    made = parser(__doc__)
+    made.add_argument("--parts", type=lambda text: text.split(","), help=f"some of {','.join(PARTS)}")
+    made.add_argument("--hours", type=float, help="of simulated time")
+    made.add_argument("--speed", type=float, help="of the simulated clock")
+    made.add_argument("--cut-every", type=float, help="real seconds")
+    made.add_argument("--down", type=float, default=1.0, help="seconds without NINA after each cut")
+    made.add_argument("--dup", type=float, default=0.3, help="share of frames that come twice")
+    made.add_argument("--events", type=int, help="of the burst")
+    made.add_argument("--databases", type=lambda text: text.split(","), help="sqlite, own, or a URL")
+    return defaults(
+        made.parse_args(arguments), rounds=(200, 50, 3), parts=(list(PARTS), list(PARTS), list(PARTS)),
+        hours=(24.0, 1.0, 12.0), speed=(60.0, 60.0, 7200.0), cut_every=(20.0, 10.0, 2.0),
+        events=(10_000, 10_000, 100), databases=(["sqlite", OWN], ["sqlite"], ["sqlite"]),
+    )  # fmt: skip
 
-    def rss_mb(self) -> float:
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
-    def end(self) -> None:
-        self.child.terminate()
-        self.child.wait(20)
+# --- a server and its rigs ----------------------------------------------------------------------------------
 
-    async def health(self, slug: str) -> dict:
-        return (await self.http.get(f"/api/nina/{slug}/health")).json()
 
-    async def connected(self, slug: str) -> None:
-        while not (await self.health(slug))["backend"]["ninaConnected"]:
+def add_rig(served: Ours, slug: str, nina: SimulatedNina) -> None:
+    words = ["add_rig", slug, "--url", nina.url, "--site-zone", ZONE.key, "--public"]
+    done = [sys.executable, "manage.py", *words]
+    subprocess.run(done, cwd=REPOSITORY, env=served.env, check=True, capture_output=True)
+
+
+async def get(served: Ours, path: str, method: str = "GET") -> dict:
+    status, found = await asyncio.to_thread(ask, served, method, path, timeout_s=120)
+    assert status == 200, f"{path}: {status} {found}"
+    return found
+
+
+async def connected(served: Ours, slug: str) -> None:
+    async with asyncio.timeout(120):
+        while not (await get(served, f"/api/nina/{slug}/health"))["backend"]["ninaConnected"]:
             await asyncio.sleep(0.1)
 
-    async def events(self, slug: str) -> list[dict]:
-        found, address = [], f"/api/v1/rigs/{slug}/events/?after=0&limit=500"
-        while address:
-            page = (await self.http.get(address)).json()
-            found += page["results"]
-            address = page["next"]
-        return found
+
+async def stored_events(served: Ours, slug: str) -> list[dict]:
+    found, address = [], f"/api/v1/rigs/{slug}/events/?after=0&limit=200"
+    while address:
+        page = await get(served, address)
+        found, address = found + page["results"], page["next"]
+    return found
+
+
+# --- latency and a burst ------------------------------------------------------------------------------------
+
+
+async def latency(served: Ours, server: str, options, results: Results) -> None:
+    """From an event in NINA to what readers receive of it, in milliseconds."""
+    say(f"  latency under {server}")
+    async with SimulatedNina(Script([], [], [], ZONE)).serving() as nina:
+        await asyncio.to_thread(add_rig, served, "rig-1", nina)
+        await connected(served, "rig-1")
+        panel_ms = await on_a_panel(served, nina, options.rounds)
+        state_ms, journal_ms = await when_unsafe(served, nina, max(options.rounds // 4, 3))
+    for name, took_ms, what in (
+        ("latency", panel_ms, "an event on an open /ws/unified"),
+        ("unsafe", state_ms, "unsafe: the state frame"),
+        ("journal", journal_ms, "unsafe: the entry of the journal, pushed"),
+    ):
+        found = {f"p{percent}_ms": percentile(took_ms, percent) for percent in (50, 95, 99)}
+        results.raw[f"{name}-{server}"] = {"events": len(took_ms), **found, "largest_ms": max(took_ms)}
+        results.target(f"{what}, p95 of {len(took_ms)}, {server}", "<=", 150, found["p95_ms"], "ms")
+
+
+async def on_a_panel(served: Ours, nina: SimulatedNina, rounds: int) -> list[float]:
+    took_ms = []
+    async with connect(f"ws://127.0.0.1:{served.port}/ws/unified", proxy=None) as panel:
+        for number in range(rounds):
+            await asyncio.sleep(0.1)
+            began = happened(nina, {"Event": "AUTOFOCUS-POINT-ADDED", "HFR": number / 10, "Position": number})
+            while json.loads(await panel.recv())["type"] != "nina-event":
+                continue
+            took_ms.append((time.perf_counter() - began) * 1000)
+    return took_ms
+
+
+async def when_unsafe(served: Ours, nina: SimulatedNina, rounds: int) -> tuple[list[float], list[float]]:
+    """Until the state and the alarm in the session's journal are on one open socket."""
+    happened(nina, {"Event": "SEQUENCE-STARTING"})
+    while (state := await get(served, "/api/v1/rigs/rig-1/state/"))["session"] is None:
+        await asyncio.sleep(0.05)
+    address = f"ws://127.0.0.1:{served.port}/ws/live/?topic=rig:rig-1&topic=session:{state['session']['key']}"
+    headers = {"Authorization": f"Bearer {served.token}"}
+    state_ms, journal_ms = [], []
+    async with connect(address, proxy=None, additional_headers=headers) as reader:
+        for _ in range(rounds):
+            await asyncio.sleep(0.2)
+            began, told = happened(nina, {"Event": "SAFETY-CHANGED", "IsSafe": False}), set()
+            while told < {"state", "journal"}:
+                frame = json.loads(await reader.recv())
+                took_ms = (time.perf_counter() - began) * 1000
+                data = frame.get("data") or frame.get("event") or {}
+                if frame["type"] == "state" and "unified" in data and data["unified"]["is_safe"] == 0:
+                    state_ms += [] if "state" in told else [took_ms]
+                    told.add("state")
+                if frame["type"] == "event" and data.get("kind") == "became_unsafe":
+                    journal_ms.append(took_ms)
+                    told.add("journal")
+            await asyncio.sleep(0.2)
+            happened(nina, {"Event": "SAFETY-CHANGED", "IsSafe": True})
+    return state_ms, journal_ms
+
+
+def happened(nina: SimulatedNina, flat: dict) -> float:
+    """The moment at which NINA sent it, by perf_counter."""
+    began = time.perf_counter()
+    nina.happen(Frame(datetime.now(UTC), {"Response": flat}))
+    return began
+
+
+def burst_on(wanted: str, folder: Path, options, results: Results) -> None:
+    if wanted == OWN and not has_postgresql():
+        results.note("skipped: PostgreSQL is not installed")
+        return
+    name = "SQLite" if wanted == "sqlite" else "PostgreSQL"
+    with database(wanted, folder) as url:
+        env = {"DATABASE_URL": url} if url else {}
+        with ours(folder, name=f"burst-{name}", **env).prepare([]) as served:
+            asyncio.run(burst(served, name, options, results))
+
+
+async def burst(served: Ours, name: str, options, results: Results) -> None:
+    """How long the server needs to read and store a history of so many events."""
+    say(f"  burst on {name}")
+    begun = datetime.now(UTC) - timedelta(seconds=2 * options.events)
+    names = ("GUIDER-START", "GUIDER-DITHER", "MOUNT-HOMED", "IMAGE-SAVE", "STACK-UPDATED")
+    history = [
+        {"Event": names[n % 5], "Time": (begun + timedelta(seconds=2 * n)).isoformat(), "N": n}
+        for n in range(options.events)
+    ]
+    async with SimulatedNina(Script([], [], [], ZONE)).serving() as nina:
+        await asyncio.to_thread(add_rig, served, "rig-2", nina)
+        await connected(served, "rig-2")
+        nina.history = history
+        took_s = []
+        for _ in range(2):
+            began = time.perf_counter()
+            await get(served, "/api/nina/rig-2/session-state/refresh", "POST")
+            took_s.append(time.perf_counter() - began)
+        stored = (await get(served, "/api/nina/rig-2/health"))["backend"]["eventCount"]
+        assert stored == options.events, f"{stored} events are stored"
+    results.raw[f"burst-{name}"] = {"events": stored, "seed_s": took_s[0], "again_s": took_s[1]}
+    results.target(f"a history of {stored:,} events is stored, {name}", "<=", 5, took_s[0], "s")
+    results.target(f"the same history read again, {name}", "<=", 5, took_s[1], "s")
+
+
+# --- a day --------------------------------------------------------------------------------------------------
 
 
 def recorded_day(hours: float) -> Script:
@@ -96,11 +237,10 @@ def recorded_day(hours: float) -> Script:
     script = Script.load(RECORDING, ZONE)
     seeded = read_history(script.history, script.images, ZONE)
     frames = [frame_of(event) for event in seeded.events] + script.frames
-    start, length = frames[0].at, timedelta(hours=12.5)
-    day: list[Frame] = []
-    while not day or day[-1].at < start + timedelta(hours=hours):
-        round_number = len(day) // len(frames)
-        day += Script([], [], frames, ZONE).shifted(length * round_number).frames
+    start, day, rounds = frames[0].at, [], 0
+    while ROUND * rounds < timedelta(hours=hours):
+        day += Script([], [], frames, ZONE).shifted(ROUND * rounds).frames
+        rounds += 1
     kept = [frame for frame in day if frame.at <= start + timedelta(hours=hours)]
     return Script([], [], sorted(kept, key=lambda frame: frame.at), ZONE)
 
@@ -109,143 +249,171 @@ def frame_of(event: Event) -> Frame:
     return Frame(event.at, {"Response": {"Event": event.type, **event.payload}, "Type": "Socket"})
 
 
-async def latency(served: Served, count: int) -> dict:
-    """From an event in NINA to its message on an open /ws/unified, in milliseconds."""
-    async with SimulatedNina(Script([], [], [], ZONE)).serving() as nina:
-        served.manage("add_rig", "rig-1", "--url", nina.url)
-        await served.connected("rig-1")
-        took = []
-        async with connect(served.url.replace("http", "ws") + "/ws/unified", proxy=None) as panel:
-            for number in range(count):
-                await asyncio.sleep(0.2)
-                happened = time.perf_counter()
-                flat = {"Event": "AUTOFOCUS-POINT-ADDED", "HFR": number / 10, "Position": number}
-                nina.happen(Frame(datetime.now(UTC), {"Response": flat}))
-                while json.loads(await panel.recv())["type"] != "nina-event":
-                    continue
-                took.append((time.perf_counter() - happened) * 1000)
-    took.sort()
-    return {"p50_ms": round(statistics.median(took), 1), "p95_ms": round(took[int(len(took) * 0.95)], 1)}
-
-
-async def burst(served: Served, count: int) -> dict:
-    """How long the server needs to read and store a history of so many events."""
-    begun = datetime.now(UTC) - timedelta(seconds=2 * count)
-    names = ("GUIDER-START", "GUIDER-DITHER", "MOUNT-HOMED", "IMAGE-SAVE", "STACK-UPDATED")
-    history = [
-        {"Event": names[n % 5], "Time": (begun + timedelta(seconds=2 * n)).isoformat(), "N": n}
-        for n in range(count)
-    ]
-    async with SimulatedNina(Script([], [], [], ZONE)).serving() as nina:
-        served.manage("add_rig", "rig-2", "--url", nina.url)
-        await served.connected("rig-2")
-        nina.history = history
-        before = time.perf_counter()
-        answer = await served.http.post("/api/nina/rig-2/session-state/refresh")
-        took_s = time.perf_counter() - before
-        answer.raise_for_status()
-        stored = (await served.health("rig-2"))["backend"]["eventCount"]
-    return {"events": stored, "seed_s": round(took_s, 2)}
-
-
-async def day(served: Served, options) -> dict:
-    """The day at speed under cuts and repeats, then what is stored against what NINA has."""
+async def day(served: Ours, options, results: Results) -> list[dict]:
+    """The memory over the day; what was stored and shown is compared with what NINA has."""
+    say(f"  {options.hours:g} hours in {options.hours * 60 / options.speed:.0f} minutes")
     script = recorded_day(options.hours)
-    script = script.shifted(datetime.now(UTC) - script.frames[0].at)
+    begin = datetime.now(UTC) + timedelta(seconds=5 * options.speed)
+    script = script.shifted(begin - script.frames[0].at)
     nina = SimulatedNina(script, speed=options.speed, dup=options.dup)
-    samples: list[tuple[float, float]] = []
+    samples: list[dict] = []
+    panel = Counter()
     async with nina.serving():
-        served.manage("add_rig", "rig-3", "--url", nina.url, "--site-zone", "Europe/Madrid")
-        await served.connected("rig-3")
-        cutting = asyncio.create_task(nina.drop_every(options.cut_every, options.down))
-        watching = asyncio.create_task(watch_memory(served, samples))
-        begun = time.perf_counter()
+        await asyncio.to_thread(add_rig, served, "rig-3", nina)
+        await connected(served, "rig-3")
+        meanwhile = [
+            asyncio.create_task(nina.drop_every(options.cut_every, options.down)),
+            asyncio.create_task(watch(served, nina, samples)),
+            asyncio.create_task(follow(served, panel)),
+        ]
+        cpu_s, began = cpu_seconds(served.pid), time.monotonic()
         await nina.play()
-        took_s = time.perf_counter() - begun
-        cutting.cancel()
+        rest = begin + timedelta(hours=options.hours) - nina.now()  # nothing happens any more
+        await asyncio.sleep(max(rest.total_seconds(), 0) / options.speed)
+        took_s, cpu_s = time.monotonic() - began, cpu_seconds(served.pid) - cpu_s
+        for task in meanwhile:
+            task.cancel()
+        await asyncio.gather(*meanwhile, return_exceptions=True)
         nina.is_down = False
-        await nina.cut()
-        await asyncio.sleep(1)
-        await served.connected("rig-3")
-        (await served.http.post("/api/nina/rig-3/session-state/refresh")).raise_for_status()
-        watching.cancel()
-        return {
-            "hours": options.hours,
-            "took_s": round(took_s),
-            "connections": nina.connections,
-            **memory(samples),
-            **compare(nina, await served.events("rig-3")),
-        }
+        await asyncio.sleep(SETTLE_S)
+        await get(served, "/api/nina/rig-3/session-state/refresh", "POST")
+        found = {
+            "hours": options.hours, "took_s": round(took_s), "cpu_percent": 100 * cpu_s / took_s,
+            "frames_sent": nina.sent, "connections": nina.connections, "on_the_panel": dict(panel),
+            **memory(samples, options.speed), **compare(nina, await stored_events(served, "rig-3")),
+            "state_differs": differing(nina, await get(served, "/api/nina/rig-3/session-state")),
+            "ingest": (await get(served, "/api/nina/rig-3/health"))["ingest"],
+        }  # fmt: skip
+    results.raw["day"] = {**found, "memory": samples}
+    report(found, options, results)
+    return samples
 
 
-async def watch_memory(served: Served, samples: list[tuple[float, float]]) -> None:
+def report(found: dict, options, results: Results) -> None:
+    target = results.target
+    target("events lost", "<=", 0, len(found["lost"]), "events")
+    target("events counted twice", "<=", 0, len(found["counted_twice"]), "events")
+    target("values of the state unlike a fresh machine's", "<=", 0, len(found["state_differs"]), "values")
+    if options.size == FULL:
+        slope = found["slope_mib_per_real_hour"]
+        target("memory of the server, slope over the second half", "<=", 20, slope, "MiB per real hour")
+    table = results.table("The day", "what", "figure")
+    table.rows += [
+        ("simulated hours, at this speed", f"{options.hours:g}, {options.speed:g}x"),
+        ("frames sent, of which twice", f"{found['frames_sent']:,}, {options.dup:.0%}"),
+        ("connections (one cut every so many seconds)", f"{found['connections']} ({options.cut_every:g})"),
+        ("events in NINA's history", found["events_in_nina"]),
+        ("stored: heard on the socket", found["heard"]),
+        ("stored: only read from the history", found["events_stored"] - found["heard"]),
+        ("frames found by a rebuild to repeat an event", found["repeats"]),
+        ("messages on an open panel", sum(found["on_the_panel"].values())),
+        ("memory (PSS) at the begin, half way, at the end, MiB", " / ".join(map(str, found["memory_mib"]))),
+        ("slope over the second half, MiB per real hour", found["slope_mib_per_real_hour"]),
+        ("the same per simulated hour", found["slope_mib_per_simulated_hour"]),
+        ("processor time of the server, % of a core", found["cpu_percent"]),
+    ]
+
+
+async def watch(served: Ours, nina: SimulatedNina, samples: list[dict]) -> None:
+    began = time.monotonic()
     while True:
-        samples.append((time.monotonic(), served.rss_mb()))
-        await asyncio.sleep(SAMPLE_S)
+        now_s = time.monotonic() - began
+        mib = round(memory_bytes(served.pid) / 2**20, 2)
+        samples.append({"at_s": round(now_s, 1), "mib": mib, "events": len(nina.history)})
+        await asyncio.sleep(SAMPLE_S if now_s > 60 else 1)
 
 
-def memory(samples: list[tuple[float, float]]) -> dict:
-    """First and last value, and the slope over the second half, when caches have filled."""
+async def follow(served: Ours, seen: Counter) -> None:
+    """A panel that stays; `seen` counts its messages by type."""
+    while True:
+        try:
+            address = f"ws://127.0.0.1:{served.port}/ws/unified/rig-3"
+            async with connect(address, proxy=None, max_size=None) as panel:
+                async for text in panel:
+                    seen[json.loads(text)["type"]] += 1
+        except (OSError, WebSocketException):
+            await asyncio.sleep(0.5)
+
+
+def memory(samples: list[dict], speed: float) -> dict:
+    """First, middle and last value, and the slope over the second half, when caches have filled."""
     later = samples[len(samples) // 2 :]
-    slope = statistics.linear_regression(*zip(*later, strict=True)).slope * 3600 if len(later) > 2 else 0.0
+    slope = slope_of([(sample["at_s"], sample["mib"]) for sample in later]) * 3600
     return {
-        "rss_first_mb": round(samples[0][1], 1),
-        "rss_last_mb": round(samples[-1][1], 1),
-        "rss_slope_mb_per_real_hour": round(slope, 2),
+        "memory_mib": [samples[0]["mib"], later[0]["mib"], samples[-1]["mib"]],
+        "slope_mib_per_real_hour": round(slope, 3),
+        "slope_mib_per_simulated_hour": round(slope / speed, 4),
     }
+
+
+def slope_of(points: list[tuple[float, float]]) -> float:
+    """Of the straight line with the least squares; 0 for fewer than three points."""
+    if len(points) < 3:
+        return 0.0
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
+
+
+def history_of(nina: SimulatedNina) -> History:
+    return read_history(nina.history, nina.images, ZONE)
 
 
 def compare(nina: SimulatedNina, stored: list[dict]) -> dict:
-    """What NINA's own history says against what the server has stored, type by type."""
-    wanted = Counter(event.type for event in read_history(nina.history, nina.images, ZONE).events)
-    stored = [event for event in stored if not event["is_repeat"]]
-    found = Counter(event["type"] for event in stored)
-    found.pop("IMAGE-PREPARED", None)  # never in a history: one that came during a cut is gone
-    dates = [
-        event["data"]["ImageStatistics"]["Date"] for event in stored if event["data"].get("ImageStatistics")
+    """Every event of NINA's own history against what the server has stored, by type and moment."""
+    wanted = Counter((event.type, iso(event.at)) for event in history_of(nina).events)
+    counted = [
+        event
+        for event in stored
+        if not event["is_repeat"] and event["type"] != "IMAGE-PREPARED"  # never in a history
     ]
+    found = Counter((event["type"], event["at"]) for event in counted)
     return {
         "events_in_nina": wanted.total(),
         "events_stored": found.total(),
-        "lost": sum((wanted - found).values()),
-        "counted_twice": sum((found - wanted).values()) + len(dates) - len(set(dates)),
+        "heard": sum(event["is_live"] for event in counted),
+        "repeats": sum(event["is_repeat"] for event in stored),
+        "lost": [" ".join(key) for key in (wanted - found).elements()],
+        "counted_twice": [" ".join(key) for key in (found - wanted).elements()],
     }
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--hours", type=float, default=24.0, help="of simulated time")
-    parser.add_argument("--speed", type=float, default=60.0)
-    parser.add_argument("--cut-every", type=float, default=20.0, help="seconds")
-    parser.add_argument("--down", type=float, default=1.0, help="seconds without NINA after each cut")
-    parser.add_argument("--dup", type=float, default=0.3)
-    return parser.parse_args(arguments)
+def differing(nina: SimulatedNina, shown: dict) -> dict:
+    """{key: (shown, wanted)} of what a fresh machine makes otherwise of the same history."""
+    machine = Machine(ZONE)
+    for event in history_of(nina).events:
+        machine.apply(event)
+    wanted = json.loads(json.dumps(unified(machine.state, now=nina.now())))
+    return {key: (shown[key], wanted[key]) for key in SAME if shown[key] != wanted[key]}
 
 
-async def measure(served: Served, options) -> dict:
-    return {
-        "latency": await latency(served, 100),
-        "burst": await burst(served, 10_000),
-        "day": await day(served, options),
-    }
+def draw(samples: list[dict], results: Results) -> None:
+    """The memory over the day as a picture beside the table."""
+    try:
+        import matplotlib
 
-
-def main(arguments: list[str] | None = None) -> int:
-    options = parse(arguments)
-    with tempfile.TemporaryDirectory(prefix="rig-night-") as folder:
-        served = Served(Path(folder))
-        try:
-            found = asyncio.run(measure(served, options))
-        finally:
-            served.end()
-    print(json.dumps(found, indent=2))
-    is_met = (
-        found["latency"]["p95_ms"] < TARGET_P95_MS
-        and found["burst"]["seed_s"] < TARGET_SEED_S
-        and found["day"]["lost"] == found["day"]["counted_twice"] == 0
-        and found["day"]["rss_slope_mb_per_real_hour"] < TARGET_SLOPE_MB_H
-    )
-    return 0 if is_met else 1
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError:
+        say("no chart: matplotlib is not installed (requirements-bench.txt)")
+        return
+    minutes = [sample["at_s"] / 60 for sample in samples]
+    figure, axis = pyplot.subplots(figsize=(9, 3.2))
+    axis.plot(minutes, [sample["mib"] for sample in samples], color="#2f6f8f", label="memory, MiB")
+    axis.set_ylim(0, 1.25 * max(sample["mib"] for sample in samples))
+    axis.set_xlabel("real minutes", fontsize=8)
+    axis.set_ylabel("memory of the server (PSS), MiB", fontsize=8)
+    events = axis.twinx()
+    events.plot(minutes, [sample["events"] for sample in samples], color="#b8862f", linewidth=1)
+    events.set_ylabel("events in NINA's history", fontsize=8)
+    events.set_ylim(bottom=0)
+    for each in (axis, events):
+        each.tick_params(labelsize=8)
+        each.spines["top"].set_visible(False)
+    axis.set_title(f"{results.title} at {results.options.speed:g}x speed", fontsize=10, loc="left")
+    figure.tight_layout()
+    figure.savefig(results.path.with_name(f"{results.path.name}.png"), dpi=110, metadata={"Software": ""})
+    pyplot.close(figure)
 
 
 if __name__ == "__main__":

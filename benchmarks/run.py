@@ -23,8 +23,12 @@ PROGRAMS = {
     "fanout": ("fanout", []),
     "reads": ("reads", []),
     "history": ("history", []),
+    "export": ("export", []),
     "events": ("events", []),
+    "watched": ("watched", []),
+    "watched-reaper": ("watched", ["--parts", "reap,reap-two"]),
     "mixed": ("mixed", []),
+    "deflate": ("deflate", []),
     "crash": ("crash", ["--pictures", "100000"]),
     "crash-postgresql": ("crash", ["--database", "own"]),
 }

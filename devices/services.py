@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -16,6 +17,10 @@ from sessionsite.common.errors import DomainError
 
 SEEN_EVERY = timedelta(seconds=10)  # last_seen_at is written at most this often
 CHANGEABLE = ("name", "type", "slot", "capabilities")
+
+
+# Called with (device, by) inside the transaction in which a device is removed: apps above that show devices.
+before_removal: list[Callable[[Device, str], None]] = []
 
 
 class BadCapabilities(DomainError):
@@ -63,6 +68,8 @@ def change_device(device: Device, *, by: str, **changes) -> Device:
 @transaction.atomic
 def remove_device(device: Device, *, by: str) -> None:
     """The device is gone and its tokens with it; what it recorded stays."""
+    for leave in before_removal:
+        leave(device, by)
     audit(device.organisation, "removed", device, by=by, before={"name": device.name, "type": device.type})
     ApiToken.objects.filter(credential__device=device).delete()
     device.delete()

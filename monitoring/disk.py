@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as day_time
 
@@ -13,10 +14,17 @@ from django.utils import timezone
 from monitoring.models import MonitorDay
 
 LOW_DAYS = 3.0  # fewer days left than this reads as low
+FAR_DAYS = 3650
+
+
+def usage():
+    """Total, used and free bytes of the disk with the database, or of the pictures' own if that is fuller."""
+    places = [settings.DATA_DIR, *([settings.MEDIA_ROOT] if settings.MEDIA_ROOT.is_dir() else [])]
+    return min((shutil.disk_usage(place) for place in places), key=lambda found: found.free)
 
 
 def free_bytes() -> int:
-    return shutil.disk_usage(settings.DATA_DIR).free
+    return usage().free
 
 
 def is_full() -> bool:
@@ -37,19 +45,66 @@ def bytes_per_day(now: datetime | None = None) -> float:
     return total / max(elapsed_s, 3600.0) * 86400
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """When the disk is full at today's rate, in words too; full_at None: not in sight."""
+
+    free_bytes: int
+    total_bytes: int
+    reserve_bytes: int
+    bytes_per_day: float
+    days_left: float | None
+    full_at: datetime | None
+    words: str
+
+
+def forecast(now: datetime | None = None) -> Forecast:
+    """Free space over the reserve, divided by what came per day since the start of yesterday (UTC).
+
+    What retention and other programs remove or write is not foreseen.
+    """
+    now = now or timezone.now()
+    usage, reserve_bytes = shutil.disk_usage(settings.DATA_DIR), settings.DISK_RESERVE_BYTES
+    rate, room = bytes_per_day(now), max(0, usage.free - settings.DISK_RESERVE_BYTES)
+    days_left = room / rate if rate else None
+    full_at = now + timedelta(days=days_left) if days_left is not None and days_left < FAR_DAYS else None
+    words = _words(room, rate, days_left, full_at)
+    return Forecast(usage.free, usage.total, reserve_bytes, rate, days_left, full_at, words)
+
+
+def _words(room: int, rate: float, days_left: float | None, full_at: datetime | None) -> str:
+    if not room:
+        return "The disk has reached its reserve: uploads are refused until something is removed."
+    if days_left is None:
+        return f"No pictures come in; {in_words(room)} are free above the reserve."
+    pace = f"At today's rate, {in_words(rate)} a day,"
+    if full_at is None:
+        return f"{pace} the disk lasts for more than {FAR_DAYS // 365} years."
+    left = f"{days_left:.0f} days" if days_left >= 3 else f"{days_left * 24:.0f} hours"
+    return f"{pace} the disk is full on {full_at:%A %d %B %Y at %H:%M} UTC, in {left}."
+
+
+def in_words(size_bytes: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:,.0f} {unit}" if unit == "bytes" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
 def disk_state() -> dict:
     """Free, total and reserved bytes, days left at the present rate (None: no pictures), ok | low | full."""
-    usage = shutil.disk_usage(settings.DATA_DIR)
+    found = usage()
     reserve_bytes, rate = settings.DISK_RESERVE_BYTES, bytes_per_day()
-    days_left = round(max(0, usage.free - reserve_bytes) / rate, 1) if rate else None
+    days_left = round(max(0, found.free - reserve_bytes) / rate, 1) if rate else None
     status = "ok"
-    if usage.free < reserve_bytes:
+    if found.free < reserve_bytes:
         status = "full"
-    elif usage.free < 2 * reserve_bytes or (days_left is not None and days_left < LOW_DAYS):
+    elif found.free < 2 * reserve_bytes or (days_left is not None and days_left < LOW_DAYS):
         status = "low"
     return {
-        "free_bytes": usage.free,
-        "total_bytes": usage.total,
+        "free_bytes": found.free,
+        "total_bytes": found.total,
         "reserve_bytes": reserve_bytes,
         "days_left": days_left,
         "status": status,

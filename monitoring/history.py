@@ -99,6 +99,11 @@ class History:
         """The sessions that fit every filter."""
         return SessionFilters(self._asked(), sessions).qs
 
+    def csv_address(self, organisation: str) -> str:
+        """Where the same sessions are as CSV, all of them."""
+        asked = {"organisation": organisation, **self._asked(), "bom": "true"}
+        return f"/api/v1/sessions/csv/?{urlencode(asked)}"
+
     def chips(self, path: str) -> list[Chip]:
         used = [field for field in self.fields if field.value and not field.problem]
         return [Chip(field.title, field.words, self._without(path, field.name)) for field in used]

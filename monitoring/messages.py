@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from monitoring.models import Image, Tag
+from monitoring.models import Image, PictureEditor, Tag
 from sessionsite.common.clock import iso
 
 
@@ -30,6 +30,9 @@ class ImageMessage:
     label: str
     split: str
     review: str
+    review_comment: str
+    reviewed_by: str
+    reviewed_at: str | None
     monitor: str | None
     session: str | None
     dataset: str | None
@@ -43,9 +46,22 @@ class ImageMessage:
     author: str
     revision: int
     deleted_at: str | None
+    pinned_at: str | None
     thumbnail_url: str
     file_url: str
     tags: list[dict]
+
+
+@dataclass(frozen=True)
+class EditorMessage:
+    client: str
+    name: str
+    tag: str
+    renewed_at: str
+
+
+def editor_json(editor: PictureEditor) -> dict:
+    return asdict(EditorMessage(editor.client, editor.name, editor.tag_key, iso(editor.renewed_at)))
 
 
 def tag_json(tag: Tag, image_key: str) -> dict:
@@ -75,6 +91,9 @@ def image_json(image: Image) -> dict:
             label=image.label,
             split=image.split,
             review=image.review,
+            review_comment=image.review_comment,
+            reviewed_by=image.reviewed_by,
+            reviewed_at=iso(image.reviewed_at) if image.reviewed_at else None,
             monitor=image.monitor.slug if image.monitor_id else None,
             session=image.session.key if image.session_id else None,
             dataset=image.dataset.key if image.dataset_id else None,
@@ -88,6 +107,7 @@ def image_json(image: Image) -> dict:
             author=image.author,
             revision=image.revision,
             deleted_at=iso(image.deleted_at) if image.deleted_at else None,
+            pinned_at=iso(image.pinned_at) if image.pinned_at else None,
             thumbnail_url=f"/api/v1/images/{image.key}/thumbnail/",
             file_url=f"/api/v1/images/{image.key}/file/",
             tags=[tag_json(tag, image.key) for tag in image.shown_tags],

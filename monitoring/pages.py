@@ -5,11 +5,11 @@ What moves on a page afterwards comes over /ws/live/ (js/live.js), in the same J
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
-from django.conf import settings
-from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet, Value
@@ -21,29 +21,28 @@ from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 
 from monitoring.history import History
+from monitoring.labels import offered_labels
 from monitoring.messages import image_json
 from monitoring.models import Image, Monitor
 from monitoring.state import fleet_state, monitor_state
 from sessions_app.api.filters import EventFilters
 from sessions_app.messages import event_json, session_json
-from sessions_app.models import LabelCount, Session, SessionEvent
-from sessionsite.accounts.models import ApiToken, Organisation
-from sessionsite.accounts.services import FIRST_PASSWORD, caller_of_user
+from sessions_app.models import Session, SessionEvent
+from sessionsite.accounts.models import Organisation
+from sessionsite.accounts.services import caller_of_user
 from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, Caller
 from sessionsite.common.api.pagination import KeysetPagination, RowComparison
 from sessionsite.common.errors import DomainError
 
-BAR_PAGES = [("wall", "Wall"), ("events", "Events"), ("sessions", "Sessions")]
+BAR_PAGES = [("wall", "Wall"), ("events", "Events"), ("sessions", "Sessions"), ("review", "Review")]
 LEVELS = {"warning": "warning,error", "error": "error"}  # of the events page -> severities
 THEMES = ["auto", "light", "dark", "red"]
-EVENTS_SHOWN, EVENTS_READ = 40, 400
-LABELS_OFFERED = 9
-TOKEN_ROLES = [
-    ("viewer", "reads"),
-    ("operator", "reads, sends pictures, starts, stops, tags"),
-    ("reviewer", "as operator, and reviews"),
-    ("admin", "everything in this organisation"),
-]
+EVENTS_SHOWN = 40
+EXPORTS = [
+    ("coco", "COCO"), ("yolo", "YOLO"), ("voc", "Pascal VOC"), ("csv", "AutoML CSV"),
+    ("label_studio", "Label Studio"), ("cvat", "CVAT"),
+]  # fmt: skip
+KEY, PICKS_MAX = re.compile("se_[0-9a-z]{26}"), 4
 
 
 def page(view):
@@ -101,18 +100,14 @@ def monitor(request: HttpRequest, slug: str) -> HttpResponse:
     events = SessionEvent.objects.filter(session__monitor=found)
     return show(
         request, "monitor", found.organisation, caller, monitor=monitor_state(found),
-        events=_news(events),
+        events=_news(events), labels=offered_labels(found.current_session_id, found.dataset_id),
     )  # fmt: skip
 
 
 def _news(events: QuerySet) -> list[dict]:
-    """The newest entries that are news, newest first: not what a camera says of its own pictures.
-
-    Looks at the newest 400 notable entries. js/events.js has the same rule for what comes live.
-    """
-    newest = events.for_messages().notable().order_by("-pk")[:EVENTS_READ]
-    news = [event for event in newest if event.detail.get("source") != "device"]
-    return [event_json(event) for event in news[:EVENTS_SHOWN]]
+    """The newest notable entries, newest first."""
+    newest = events.for_messages().notable().order_by("-pk")[:EVENTS_SHOWN]
+    return [event_json(event) for event in newest]
 
 
 @page
@@ -133,7 +128,15 @@ def sessions(request: HttpRequest) -> HttpResponse:
     return show(
         request, "sessions", organisation, caller, filters=history.fields, chips=history.chips(request.path),
         sessions=[_row(session) for session in rows], newer=newer, older=older,
+        csv=history.csv_address(organisation.slug), **_picked(request, rows),
     )  # fmt: skip
+
+
+def _picked(request: HttpRequest, rows: list[Session]) -> dict:
+    """Sessions ticked for a comparison, `?pick=key,key`: those of this page of the list, and others."""
+    picks = [key for key in request.GET.get("pick", "").split(",") if KEY.fullmatch(key)][:PICKS_MAX]
+    here = {row.key for row in rows}
+    return {"picks": picks, "picks_elsewhere": [key for key in picks if key not in here]}
 
 
 def _row(session: Session) -> dict:
@@ -152,6 +155,7 @@ def session(request: HttpRequest, key: str) -> HttpResponse:
         caller,
         session=session_json(found),
         started_at=found.started_at,
+        exports=EXPORTS,
     )
 
 
@@ -163,7 +167,8 @@ def image(request: HttpRequest, key: str) -> HttpResponse:
     newer, older = _neighbours(found)
     return show(
         request, "image", found.organisation, caller, image=image_json(found), newer=newer, older=older,
-        taken_at=found.taken_at, received_at=found.received_at, labels=_labels_in_use(found),
+        taken_at=found.taken_at, received_at=found.received_at,
+        labels=offered_labels(found.session_id, found.dataset_id),
         monitor_name=found.monitor.name if found.monitor else "",
     )  # fmt: skip
 
@@ -179,24 +184,11 @@ def _neighbours(found: Image) -> tuple[str | None, str | None]:
     return tuple(row.values_list("key", flat=True).first() for row in (newer, older))
 
 
-def _labels_in_use(found: Image) -> dict[str, list[str]]:
-    """The labels that pictures and boxes of the same session carry, the most frequent first."""
-    counts = LabelCount.objects.filter(session_id=found.session_id, count__gt=0).order_by("-count", "label")
-    names = {LabelCount.IMAGE: [], LabelCount.BOX: []}
-    for of, label in counts.values_list("of", "label"):
-        names[of].append(label)
-    return {
-        "pictures": names[LabelCount.IMAGE][:LABELS_OFFERED],
-        "boxes": names[LabelCount.BOX][:LABELS_OFFERED],
-    }
-
-
 @page
 def events(request: HttpRequest) -> HttpResponse:
     caller = caller_of_user(request.user)
     organisation = chosen_organisation(request, caller)
     notable = SessionEvent.objects.for_messages().notable().filter(organisation=organisation)
-    notable = notable.exclude(kind="tags_changed", detail__source="device")  # as _news
     level = request.GET.get("level", "all")
     severities = LEVELS.get(level, "")
     rows, newer, older = _paged(request, EventFilters({"severity": severities}, notable).qs, ["-pk"])
@@ -204,6 +196,9 @@ def events(request: HttpRequest) -> HttpResponse:
     return show(
         request, "events", organisation, caller, names=names, newer=newer, older=older,
         level=level if severities else "all",
+        csv="/api/v1/events/csv/?" + urlencode(
+            {"organisation": organisation.slug, "severity": severities, "bom": "true"}
+        ),
         events=[event_json(event) for event in rows],
     )  # fmt: skip
 
@@ -212,15 +207,6 @@ def events(request: HttpRequest) -> HttpResponse:
 def health(request: HttpRequest) -> HttpResponse:
     caller = caller_of_user(request.user)
     return show(request, "health", chosen_organisation(request, caller), caller)
-
-
-@page
-def tokens(request: HttpRequest) -> HttpResponse:
-    caller = caller_of_user(request.user)
-    organisation = chosen_organisation(request, caller)
-    _require(caller, "admin", organisation)
-    own = ApiToken.objects.filter(organisation=organisation).order_by("-pk")
-    return show(request, "tokens", organisation, caller, tokens=own, token_roles=TOKEN_ROLES)
 
 
 def _require(caller: Caller, right: str, organisation: Organisation) -> None:
@@ -237,14 +223,3 @@ def _paged(request: HttpRequest, rows: QuerySet, keyset: list[str]) -> tuple[lis
     except DomainError as refusal:
         raise BadRequest(refusal.message) from refusal
     return found, pages.previous, pages.next
-
-
-class LoginView(auth_views.LoginView):
-    """Says where the password of the first user lies, for as long as its file is there."""
-
-    redirect_authenticated_user = False
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        file = settings.DATA_DIR / FIRST_PASSWORD
-        hint = f"{settings.DATA_DIR.name}/{FIRST_PASSWORD}" if file.exists() else ""
-        return super().get_context_data(**kwargs) | {"first_password": hint, "page_name": "login"}

@@ -22,6 +22,10 @@ class ImageQuerySet(VisibleQuerySet):
         """Not deleted."""
         return self.filter(deleted_at__isnull=True)
 
+    def reviewed(self):
+        """Not deleted and not unreviewed; a partial index of the session."""
+        return self.kept().exclude(review="unreviewed")
+
     def for_messages(self):
         """With everything that messages.image_json reads."""
         from monitoring.models import Tag  # models needs this module first
@@ -35,3 +39,11 @@ class ImageQuerySet(VisibleQuerySet):
 
 class TagQuerySet(VisibleQuerySet):
     organisation_path = "image__organisation"
+
+
+class TagChangeQuerySet(VisibleQuerySet):
+    organisation_path = "image__organisation"
+
+    def of_boxes(self):
+        """Without the edits of a whole picture: what a replay of its boxes reads."""
+        return self.exclude(tag_key="")

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Sum
+
 from monitoring import flow
 from monitoring.disk import disk_state
 from monitoring.messages import image_json
@@ -40,13 +42,13 @@ def monitor_states(monitors: Iterable[Monitor], *, now: datetime | None = None) 
     open_ids = [
         m.current_session_id for m in monitors if m.current_session and m.current_session.state in OPEN
     ]
-    buckets, labels = _buckets(open_ids, now), _labels([m.current_session_id for m in monitors])
+    buckets, counts = _buckets(open_ids, now), _counts([m.current_session_id for m in monitors])
     images = Image.objects.for_messages().in_bulk([m.last_image_id for m in monitors if m.last_image_id])
     return [
         _monitor_state(
             monitor,
             buckets.get(monitor.current_session_id, {}),
-            labels.get(monitor.current_session_id, {}),
+            counts.get(monitor.current_session_id, {}),
             images.get(monitor.last_image_id),
             now,
         )
@@ -64,20 +66,33 @@ def _buckets(session_ids: list[int], now: datetime) -> dict[int, dict[int, int]]
     return found
 
 
-def _labels(session_ids: list[int | None]) -> dict[int, dict[str, int]]:
-    found: dict[int, dict[str, int]] = defaultdict(dict)
+def _counts(session_ids: list[int | None]) -> dict[int, dict[str, dict[str, int]]]:
+    """Per session: pictures per label, and pictures per review mark; the most frequent first."""
+    found: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     rows = LabelCount.objects.filter(
-        session_id__in=[pk for pk in session_ids if pk], of=LabelCount.IMAGE, count__gt=0
+        session_id__in=[pk for pk in session_ids if pk],
+        of__in=(LabelCount.IMAGE, LabelCount.REVIEW),
+        count__gt=0,
     )
-    for session_id, label, count in rows.order_by("-count", "label").values_list(
-        "session_id", "label", "count"
+    for session_id, of, label, count in rows.order_by("-count", "label").values_list(
+        "session_id", "of", "label", "count"
     ):
-        found[session_id][label] = count
+        found[session_id][of][label] = count
     return found
 
 
+def _reviews(session: Session | None, marks: dict[str, int]) -> dict[str, int]:
+    """Pictures per review mark; nobody has looked at the rest of the session's."""
+    rest = session.image_count - sum(marks.values()) if session else 0
+    return {"unreviewed": max(0, rest), **marks}
+
+
 def _monitor_state(
-    monitor: Monitor, buckets: dict[int, int], labels: dict[str, int], image: Image | None, now: datetime
+    monitor: Monitor,
+    buckets: dict[int, int],
+    counts: dict[str, dict[str, int]],
+    image: Image | None,
+    now: datetime,
 ) -> dict:
     session = monitor.current_session
     running = session is not None and session.state in OPEN
@@ -103,7 +118,8 @@ def _monitor_state(
         },
         "training": monitor.capture_for_training,
         "last_image": image_json(image) if image else None,
-        "labels": labels,
+        "labels": counts.get(LabelCount.IMAGE, {}),
+        "reviews": _reviews(session, counts.get(LabelCount.REVIEW, {})),
         "last_item_at": iso(monitor.last_item_at) if monitor.last_item_at else None,
         "revision": monitor.revision,
     }
@@ -118,6 +134,9 @@ def _running_session(session: Session) -> dict:
         "started_by": session.started_by,
         "total_counter": session.total_counter,
         "notes": session.notes,
+        "notes_revision": session.notes_revision,
+        "notes_by": session.notes_by,
+        "notes_at": iso(session.notes_at) if session.notes_at else None,
         "revision": session.revision,
         "last_seq": session.last_seq,
     }
@@ -150,9 +169,16 @@ def fleet_state(organisation: Organisation) -> dict:
         "revision": organisation.revision,
         "counts": counts,
         "monitors": states,
+        "doubtful": doubtful_count(organisation),
         "disk": disk_state(),
         "events": newest_events(organisation),
     }
+
+
+def doubtful_count(organisation: Organisation) -> int:
+    """Kept pictures of all its sessions that wait for a decision."""
+    rows = LabelCount.objects.filter(of=LabelCount.REVIEW, label="doubtful", count__gt=0)
+    return rows.filter(session__organisation=organisation).aggregate(sum=Sum("count"))["sum"] or 0
 
 
 def newest_events(organisation: Organisation, limit: int = FLEET_EVENTS) -> list[dict]:

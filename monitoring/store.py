@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-import orjson
 from django.db import connection
 
 from sessions_app.states import ACCEPTING
@@ -121,18 +120,6 @@ def quota_rooms(monitor_ids: Iterable[int]) -> dict[int, int]:
             monitor_ids,
         )
     )
-
-
-def insert_event(
-    session_id: int, *, organisation_id: int, seq: int, kind: str, at: datetime, detail: dict
-) -> None:
-    """The journal entry whose number count_images took."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO sessions_app_sessionevent (session_id, organisation_id, seq, kind, at, detail) "
-            "VALUES (%s, %s, %s, %s, %s, %s)",
-            [session_id, organisation_id, seq, kind, _adapted(at), orjson.dumps(detail).decode()],
-        )
 
 
 def uncount_images(session_id: int, *, count: int, size_bytes: int, number_too: bool) -> None:

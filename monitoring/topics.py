@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitoring.models import Monitor
+from monitoring.messages import editor_json, image_json
+from monitoring.models import Image, Monitor
+from monitoring.services.editors import topic_revision
 from monitoring.state import fleet_state, monitor_state
 from sessionsite.accounts.models import Organisation
 from sessionsite.common.access import Caller
@@ -43,3 +45,27 @@ class FleetTopic(Topic):
     def revisions(self, names: Iterable[str]) -> dict[str, tuple[int, int | None]]:
         rows = Organisation.objects.filter(slug__in=list(names)).values_list("slug", "revision")
         return {slug: (revision, None) for slug, revision in rows}
+
+
+class ImageTopic(Topic):
+    """One picture with its boxes, and who has it open to edit it."""
+
+    prefix = "image"
+
+    def authorise(self, caller: Caller, name: str) -> bool:
+        return Image.objects.visible_to(caller).filter(key=name).exists()
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        image = Image.objects.for_messages().filter(key=name).first()
+        return image and Snapshot(topic_revision(image), None, picture_state(image))
+
+    def revisions(self, names: Iterable[str]) -> dict[str, tuple[int, int | None]]:
+        rows = Image.objects.filter(key__in=list(names))
+        return {key: (one + other, None) for key, one, other in rows.values_list(
+            "key", "revision", "editors_revision"
+        )}  # fmt: skip
+
+
+def picture_state(image: Image) -> dict:
+    """`image` as REST gives it, with its editors; needs ImageQuerySet.for_messages."""
+    return image_json(image) | {"editors": [editor_json(each) for each in image.editors.order_by("pk")]}

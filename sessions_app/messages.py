@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from sessions_app.models import LabelCount, Session, SessionEvent
 from sessions_app.policies import COUNTED
@@ -49,15 +50,20 @@ class SessionMessage:
     image_count: int
     labels: dict[str, int]
     tag_counts: dict[str, int]
+    reviews: dict[str, int]
     data: dict
     flow: dict
     notes: str
+    notes_revision: int
+    notes_by: str
+    notes_at: str | None
     min_timestamp_ns: int | None
     max_timestamp_ns: int | None
     idle_ttl_s: int | None
     subscriber_count: int | None
     last_subscriber_left_at: str | None
     size_bytes: int
+    pinned_at: str | None
     revision: int
     last_seq: int
 
@@ -65,27 +71,38 @@ class SessionMessage:
 def event_json(event: SessionEvent) -> dict:
     """`event` as JSON; needs session, its monitor and device selected."""
     session = event.session
-    return asdict(
-        EventMessage(
-            session=session.key,
-            monitor=session.monitor.slug if session.monitor_id else None,
-            seq=event.seq,
-            kind=event.kind,
-            at=iso(event.at),
-            device=event.device.key if event.device_id else None,
-            detail=event.detail,
-            severity=event.detail.get("severity") or SEVERITIES.get(event.kind, "info"),
-        )
-    )
+    device = event.device.key if event.device_id else None
+    monitor = session.monitor.slug if session.monitor_id else None
+    return entry_json(session.key, event.seq, event.kind, event.at, event.detail, device, monitor)
 
 
-def label_counts(session: Session) -> tuple[dict[str, int], dict[str, int]]:
-    """(pictures per label, boxes per label), the most frequent first."""
-    counts: dict[str, dict[str, int]] = {LabelCount.IMAGE: {}, LabelCount.BOX: {}}
+def entry_json(
+    session: str, seq: int, kind: str, at: datetime, detail: dict, device: str | None, monitor: str | None
+) -> dict:
+    """One journal entry as JSON, from its values: a replay makes a thousand of them without models."""
+    severity = detail.get("severity") or SEVERITIES.get(kind, "info")
+    return dict(vars(EventMessage(session, monitor, seq, kind, iso(at), device, detail, severity)))
+
+
+def notes_json(session: Session) -> dict:
+    """The notes alone, with who wrote them last; what a clash shows as the current side."""
+    return {
+        "text": session.notes,
+        "revision": session.notes_revision,
+        "by": session.notes_by,
+        "at": iso(session.notes_at) if session.notes_at else None,
+    }
+
+
+def label_counts(session: Session) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """(pictures per label, boxes per label, pictures per review mark), the most frequent first."""
+    counts: dict[str, dict[str, int]] = {LabelCount.IMAGE: {}, LabelCount.BOX: {}, LabelCount.REVIEW: {}}
     for row in sorted(session.label_counts.all(), key=lambda row: (-row.count, row.label)):
         if row.count > 0:
             counts[row.of][row.label] = row.count
-    return counts[LabelCount.IMAGE], counts[LabelCount.BOX]
+    reviews = counts[LabelCount.REVIEW]
+    reviews["unreviewed"] = max(0, session.image_count - sum(reviews.values()))
+    return counts[LabelCount.IMAGE], counts[LabelCount.BOX], reviews
 
 
 def subscriber_count(session: Session) -> int | None:
@@ -97,7 +114,7 @@ def subscriber_count(session: Session) -> int | None:
 
 def session_json(session: Session) -> dict:
     """`session` as JSON; needs a row of `Session.objects.for_messages()`."""
-    labels, tag_counts = label_counts(session)
+    labels, tag_counts, reviews = label_counts(session)
     left_at = session.last_subscriber_left_at
     return asdict(
         SessionMessage(
@@ -117,15 +134,20 @@ def session_json(session: Session) -> dict:
             image_count=session.image_count,
             labels=labels,
             tag_counts=tag_counts,
+            reviews=reviews,
             data=session.data,
             flow=session.flow,
             notes=session.notes,
+            notes_revision=session.notes_revision,
+            notes_by=session.notes_by,
+            notes_at=iso(session.notes_at) if session.notes_at else None,
             min_timestamp_ns=session.min_timestamp_ns,
             max_timestamp_ns=session.max_timestamp_ns,
             idle_ttl_s=session.idle_ttl_s,
             subscriber_count=subscriber_count(session),
             last_subscriber_left_at=left_at and iso(left_at),
             size_bytes=session.size_bytes,
+            pinned_at=session.pinned_at and iso(session.pinned_at),
             revision=session.revision,
             last_seq=session.last_seq,
         )

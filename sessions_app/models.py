@@ -41,8 +41,14 @@ class Session(models.Model):
     data = models.JSONField(default=dict, blank=True)
     flow = models.JSONField(default=dict, blank=True)
     notes = models.TextField(blank=True)
+    notes_revision = models.PositiveIntegerField(default=0, editable=False)
+    notes_by = models.CharField(max_length=200, blank=True, editable=False)
+    notes_at = models.DateTimeField(null=True, editable=False)
     min_timestamp_ns = models.BigIntegerField(null=True, blank=True)
     max_timestamp_ns = models.BigIntegerField(null=True, blank=True)
+    pinned_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Its pictures are kept for ever while this is set."
+    )
     idle_ttl_s = models.PositiveIntegerField(null=True, blank=True, help_text="Empty means: never reaped.")
     last_subscriber_left_at = models.DateTimeField(
         null=True, blank=True, help_text="Empty while somebody looks."
@@ -101,8 +107,23 @@ class SessionEvent(models.Model):
         indexes = [
             models.Index(
                 fields=["organisation", "-id"],
-                condition=~Q(kind="images_added") & ~Q(kind="frame"),
+                condition=~Q(kind="images_added") & ~Q(kind="frame") & ~Q(kind="device_tags_changed"),
                 name="notable_events_newest",
+            ),
+            models.Index(
+                fields=["session", "seq"],
+                condition=~Q(kind="images_added")
+                & ~Q(kind="frame")
+                & ~Q(kind="tags_changed")
+                & ~Q(kind="image_changed")
+                & ~Q(kind="device_tags_changed"),
+                name="milestones_of_session",
+            ),
+            models.Index(
+                # The kind stands in front, or SQLite would take this one where the one above is meant.
+                fields=["session", "kind", "seq"],
+                condition=~Q(kind="images_added") & ~Q(kind="frame"),
+                name="notable_of_session_by_kind",
             ),
         ]
 
@@ -125,18 +146,43 @@ class FlowBucket(models.Model):
         return f"{self.count} in second {self.second}"
 
 
-class LabelCount(models.Model):
-    """How many pictures, or boxes, of a session carry a label now."""
+class SessionMinute(models.Model):
+    """How many items a session accepted in one minute (Unix minutes). Kept as long as the session.
 
-    IMAGE, BOX = "image", "box"
+    Captured, as `total_counter` is: a picture that is deleted or purged later has come all the same.
+    """
+
+    session = models.ForeignKey(Session, models.CASCADE, related_name="minutes")
+    minute = models.BigIntegerField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "minute"], name="one_count_per_minute")]
+
+    def __str__(self):
+        return f"{self.count} in minute {self.minute}"
+
+
+class LabelCount(models.Model):
+    """How many pictures, or boxes, of a session carry a label now; `review` counts the marks of its pictures.
+
+    Pictures that nobody has reviewed are not counted: they are the rest of the session's image_count.
+    """
+
+    IMAGE, BOX, REVIEW = "image", "box", "review"
 
     session = models.ForeignKey(Session, models.CASCADE, related_name="label_counts")
-    of = models.CharField(max_length=8, choices=[(IMAGE, IMAGE), (BOX, BOX)])
+    of = models.CharField(max_length=8, choices=[(IMAGE, IMAGE), (BOX, BOX), (REVIEW, REVIEW)])
     label = models.CharField(max_length=100)
     count = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["session", "of", "label"], name="one_count_per_label")]
+        indexes = [
+            models.Index(
+                fields=["label", "session"], condition=Q(of="review", count__gt=0), name="review_counts"
+            ),
+        ]
 
     def __str__(self):
         return f"{self.label}: {self.count}"

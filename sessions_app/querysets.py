@@ -48,5 +48,9 @@ class SessionEventQuerySet(QuerySet):
         )
 
     def notable(self):
-        """What a person reads: not each picture and frame that arrives; the partial index leaves them out."""
-        return self.exclude(kind="images_added").exclude(kind="frame")
+        """What a person reads: not each picture, frame or box of a device; the index leaves them out."""
+        return self.exclude(kind="images_added").exclude(kind="frame").exclude(kind="device_tags_changed")
+
+    def milestones(self):
+        """What a timeline marks: notable, and no edit of a single picture; a partial index of the session."""
+        return self.notable().exclude(kind="tags_changed").exclude(kind="image_changed")

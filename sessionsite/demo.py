@@ -10,36 +10,31 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from django.conf import settings
 
 from monitoring.models import Monitor
 from monitoring.services import AlreadyStarted, create_monitor, start_monitor
-from sessionsite.accounts.models import Organisation
+from monitoring.services.demo import BY, CAMERAS, token_path
+from sessionsite.accounts.models import ApiToken, Organisation
 from sessionsite.accounts.services import create_token
 from sessionsite.common.files.places import write_file
 
 logger = logging.getLogger(__name__)
 
-CAMERAS = {"demo-cam-1": "Demo camera 1", "demo-cam-2": "Demo camera 2"}
 INTERVAL_S = 2.0
 SCOPES = ["read", "ingest", "annotate"]
-BY = "demo"
 STOP_WITHIN_S = 2.0
 PR_SET_PDEATHSIG = 1
-
-
-def token_path() -> Path:
-    return settings.DATA_DIR / "demo-token"
 
 
 def prepare_demo() -> list[str]:
     """The slugs of the demo monitors there are; at the very first call they are made and started.
 
-    Monitors that were removed stay removed: the token file says that this is not the first call.
+    Monitors that were removed stay removed: the tokens, revoked or not, say that this is not the first call.
     """
-    if not token_path().exists():
+    has_begun = ApiToken.objects.filter(created_by=BY, name__in=CAMERAS.values()).exists()
+    if not (has_begun or token_path().exists()):
         organisation = Organisation.objects.get(slug="default")
         free = CAMERAS.keys() - set(Monitor.objects.filter(is_demo=False).values_list("slug", flat=True))
         lines = [f"{slug} {_add_camera(organisation, slug)}\n" for slug in sorted(free)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+import time
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -21,13 +22,15 @@ from django.http import HttpResponseBase
 from django.urls import set_script_prefix
 
 from sessionsite.common.dialects import refusal
-from sessionsite.common.errors import BodyTooLarge
+from sessionsite.common.errors import BodyTooLarge, NoRoom
+from sessionsite.common.files import disk_errors
 from sessionsite.common.threads import pool
 
 logger = logging.getLogger(__name__)
 
 SPOOL_BYTES = 2 * 1024 * 1024  # larger bodies wait on disk
 STREAM_CHUNK_BYTES = 256 * 1024  # of a streamed answer, per thread hop
+STREAM_WAIT_S = 0.2  # a slow stream is sent on as it comes
 
 
 class PooledHandler(ASGIHandler):
@@ -42,7 +45,7 @@ class PooledHandler(ASGIHandler):
             body = await read_body(scope, receive)
         except RequestAborted:
             return
-        except BodyTooLarge as error:
+        except (BodyTooLarge, NoRoom) as error:
             await refusal(scope["path"], error).send(send)
             return
         with body:
@@ -91,11 +94,14 @@ def raw_headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
 
 
 def next_chunk(chunks: Iterator[bytes]) -> bytes:
-    """Up to STREAM_CHUNK_BYTES of the stream (whole pieces, so possibly a little more); empty at its end."""
-    gathered = bytearray()
+    """Up to STREAM_CHUNK_BYTES of the stream (whole pieces, so possibly a little more); empty at its end.
+
+    What has come within STREAM_WAIT_S is not held back for more.
+    """
+    gathered, until = bytearray(), time.monotonic() + STREAM_WAIT_S
     for piece in chunks:
         gathered += piece
-        if len(gathered) >= STREAM_CHUNK_BYTES:
+        if len(gathered) >= STREAM_CHUNK_BYTES or (gathered and time.monotonic() > until):
             break
     return bytes(gathered)
 
@@ -108,7 +114,7 @@ def declared_length(scope) -> int | None:
 
 
 async def read_body(scope, receive) -> tempfile.SpooledTemporaryFile:
-    """The request's body. Raises RequestAborted, and BodyTooLarge: by a declared length before reading."""
+    """The request's body. Raises RequestAborted, NoRoom; BodyTooLarge by a declared length before reading."""
     limit = settings.MAX_BODY_BYTES
     if (declared_length(scope) or 0) > limit:
         raise BodyTooLarge(limit)
@@ -122,7 +128,8 @@ async def read_body(scope, receive) -> tempfile.SpooledTemporaryFile:
             size += len(message.get("body", b""))
             if size > limit:
                 raise BodyTooLarge(limit)
-            body.write(message.get("body", b""))
+            with disk_errors():
+                body.write(message.get("body", b""))
             if not message.get("more_body"):
                 body.seek(0)
                 return body

@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from monitoring.disk import disk_state
+from monitoring.disk import disk_state, forecast
 from sessions_app.models import Lease
 from sessionsite import __version__, background
 from sessionsite.accounts.models import Organisation
@@ -56,6 +56,9 @@ def health_report() -> dict:
     Every part has a `status` of ok, degraded or failing and, when it is not ok, a `reason`.
     """
     parts = {"database": check_database(), "layer": check_layer(), "disk": check_disk()}
+    if "days_left" in parts["disk"]:
+        seen = forecast()
+        parts["disk"] |= {"full_at": seen.full_at and iso(seen.full_at), "forecast": seen.words}
     parts["loops"] = check_loops(parts["database"]["status"])
     return {
         "status": worst(part["status"] for part in parts.values()),

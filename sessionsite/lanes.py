@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from monitoring.api.lane import NativePictures
 from monitoring.api.rosepetal.lane import RosepetalPictures
 from monitoring.api.state_lane import NativeState, RosepetalState, StateLane
@@ -11,6 +13,7 @@ from sessions_app.api.linnet.audio import PATH as LINNET_AUDIO
 from sessions_app.api.linnet.audio import audio_socket
 from sessions_app.api.linnet.stream import PATH as LINNET_STREAM
 from sessions_app.api.linnet.stream import linnet_stream
+from sessions_app.api.marker_lane import MarkerLane
 from sessionsite import background
 from sessionsite.accounts.credentials import AccountsIdentify
 from sessionsite.common import hub
@@ -37,6 +40,7 @@ class Site:
         self._linnet_streams = linnet_stream(identify)
         self._pictures = PictureLane([RosepetalPictures(), NativePictures()])
         self._states = StateLane([NativeState(), RosepetalState()])
+        self._markers = MarkerLane()
         self._pages = PooledHandler()
 
     async def __call__(self, scope, receive, send) -> None:
@@ -46,7 +50,7 @@ class Site:
         self._begin()
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
-        elif (claimed := self._pictures.claim(scope) or self._states.claim(scope)) is not None:
+        elif (claimed := self._claim(scope)) is not None:
             await claimed(scope, receive, send)
         elif scope["path"].startswith(STREAM_PREFIX):
             await self._streams(scope, receive, send)
@@ -54,6 +58,10 @@ class Site:
             await self._linnet_streams(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+
+    def _claim(self, scope) -> Callable | None:
+        """The fast lane's application for this request; None when it is for one of the others."""
+        return self._pictures.claim(scope) or self._states.claim(scope) or self._markers.claim(scope)
 
     @staticmethod
     def _begin() -> None:

@@ -6,13 +6,19 @@ import re
 from datetime import UTC, datetime
 
 SECRETS = re.compile(
-    r"(?i)\b(ticket|token|secret|password)=[^&\s\"']+|\b(bearer|token)\s+[A-Za-z0-9_\-.]{16,}"
+    r"(?i)(?<=/invite/)[\w-]{20,}|\b(ticket|token|secret|password)=[^&\s\"']+|\b(bearer|token)\s+[A-Za-z0-9_\-.]{16,}"
 )
 
 
 def scrub(text: str) -> str:
-    """`text` with the values of tickets, tokens and passwords replaced by `***`."""
-    return SECRETS.sub(lambda found: f"{found[1]}=***" if found[1] else f"{found[2]} ***", text)
+    """`text` with the values of tickets, tokens, passwords and invitations replaced by `***`."""
+    return SECRETS.sub(_without_secret, text)
+
+
+def _without_secret(found: re.Match) -> str:
+    if found[1]:
+        return f"{found[1]}=***"
+    return f"{found[2]} ***" if found[2] else "***"
 
 
 class ScrubSecrets(logging.Filter):

@@ -41,6 +41,10 @@ DURABILITY = env_str("DURABILITY", "power", choices=("power", "process"))
 MAX_IMAGE_BYTES = env_int("MAX_IMAGE_BYTES", 20 * MIB, minimum=1024)
 MAX_BODY_BYTES = env_int("MAX_BODY_BYTES", 28 * MIB, minimum=2048)
 MAX_IMAGE_PIXELS = env_int("MAX_IMAGE_PIXELS", 50_000_000, minimum=1)
+# Requests of one token in a minute, by kind; 0: not counted.
+RATE_LIMIT_PER_MIN = env_int("RATE_LIMIT_PER_MIN", 1000, minimum=0)
+RATE_LIMIT_EXPORTS_PER_MIN = env_int("RATE_LIMIT_EXPORTS_PER_MIN", 10, minimum=0)
+RATE_LIMIT_INGEST_PER_MIN = env_int("RATE_LIMIT_INGEST_PER_MIN", 0, minimum=0)
 DISK_RESERVE_BYTES = env_int("DISK_RESERVE_BYTES", 1024 * MIB, minimum=0)
 SESSION_IDLE_TTL_S = env_int("SESSION_IDLE_TTL_S", 90, minimum=1)
 FRAME_MIN_CONFIDENCE = env_float("FRAME_MIN_CONFIDENCE", 0.5, minimum=0.0, maximum=1.0)
@@ -50,6 +54,8 @@ SESSION_STALE_AFTER_S = env_int("SESSION_STALE_AFTER_S", 12 * 3600, minimum=0) o
 # None: pictures stay for ever, and what was deleted can always be restored.
 RETENTION_DAYS = env_int("RETENTION_DAYS", 0, minimum=0) or None
 DELETED_DAYS = env_int("DELETED_DAYS", 30, minimum=0) or None
+JOB_KEEP_HOURS = env_int("JOB_KEEP_HOURS", 24, minimum=1)
+IMPORT_MAX_BYTES = env_int("IMPORT_MAX_BYTES", 4 * 1024**3, minimum=1024)
 HANDLER_THREADS = env_int("HANDLER_THREADS", 8, minimum=1, maximum=256)
 BACKGROUND_LOOPS = env_bool("BACKGROUND_LOOPS", True)
 MEDIA_ACCEL_PREFIX = env_str("MEDIA_ACCEL_PREFIX")
@@ -146,7 +152,14 @@ if DATABASE_URL:
             "OPTIONS": {
                 "options": f"-c synchronous_commit={_commit}",
                 "connect_timeout": 5,
-                "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
+                # A connection that cannot be made is given up soon: the pool's growing pauses between its own
+                # tries would outlast a restart of PostgreSQL, while the next request tries at once.
+                "pool": {
+                    "min_size": 1,
+                    "max_size": DATABASE_POOL_SIZE,
+                    "timeout": 3,
+                    "reconnect_timeout": 1,
+                },
             }
             | _found.get("OPTIONS", {}),
         }
@@ -245,6 +258,7 @@ REST_FRAMEWORK = {
         "sessionsite.accounts.authentication.CookieAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["sessionsite.common.api.permissions.IsCaller"],
+    "DEFAULT_THROTTLE_CLASSES": ["sessionsite.accounts.throttling.RateLimit"],
     "DEFAULT_PAGINATION_CLASS": "sessionsite.common.api.pagination.KeysetPagination",
     "DEFAULT_FILTER_BACKENDS": ["sessionsite.common.api.filters.StrictFilterBackend"],
     "DEFAULT_PARSER_CLASSES": ["sessionsite.common.api.parsers.StrictJSONParser"],

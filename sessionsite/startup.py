@@ -16,6 +16,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from monitoring.services.recovery import recover
 from sessionsite.accounts.services import bootstrap
+from sessionsite.backup.swap import be_at_work
+from sessionsite.common.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +28,15 @@ LOCK_ID = 7_305_117  # of PostgreSQL's advisory lock: any number that is always 
 def prepare() -> str | None:
     """The schema is up to date, a first user exists, what dead processes left is put right.
 
-    Safe in several processes at once.
+    Safe in several processes at once. No restore begins on this data folder while this process lives.
 
     Returns the password when the first user was made just now. Raises CommandError when the database does
-    not answer.
+    not answer, or a restore is at work.
     """
+    try:
+        be_at_work()
+    except DomainError as error:
+        raise CommandError(str(error)) from error
     _wait_for_database()
     with _alone():
         executor = MigrationExecutor(connection)

@@ -9,12 +9,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, connection, connections
 
 from monitoring.nina import consumers as rig_sockets
 from sessionsite.common import hub
+from sessionsite.common.files import close_leases
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ def end_process() -> None:
     """
     fold_journal()
     connections.close_all()
+    with suppress(OSError):  # the next start would put it right
+        close_leases()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -12,8 +12,21 @@ def pytest_configure(config) -> None:
     from django.conf import settings
 
     settings.BACKGROUND_LOOPS = False
+    settings.RATE_LIMIT_PER_MIN = settings.RATE_LIMIT_EXPORTS_PER_MIN = 0  # tests are faster than people
     # A real hash takes a quarter of a second on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """A test marked `once` is left out of the run on PostgreSQL: so it must not use the run's database.
+
+    pytest-django keeps a test without these fixtures, and without its marker, from every database.
+    """
+    of_the_run = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+    for item in items:
+        uses_it = item.get_closest_marker("django_db") or of_the_run & {*item.fixturenames}
+        if item.get_closest_marker("once") and uses_it:
+            raise pytest.UsageError(f"{item.nodeid} is marked `once` and uses the database of the run")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -56,10 +69,13 @@ def other_organisation(db):
 
 
 def _member(organisation, role: str):
+    from django.utils import timezone
+
     from sessionsite.accounts.models import User
     from sessionsite.accounts.services import set_role
 
-    user = User.objects.create_user(role, password="secret")
+    # Seen just now: nothing has to be noted when they ask.
+    user = User.objects.create_user(role, password="secret", last_seen_at=timezone.now())
     set_role(user, organisation, role, by="test")
     return user
 

@@ -42,7 +42,18 @@ def has_postgresql() -> bool:
 
 @contextlib.contextmanager
 def own_cluster(folder: Path) -> Iterator[str]:
-    """A running cluster with default settings (fsync on), its URL; its files lie in `folder`."""
+    """A running cluster, its URL; see `own_server`."""
+    with own_server(folder) as server:
+        yield cluster_url(server)
+
+
+def cluster_url(server: Server) -> str:
+    """Of a database that is always there."""
+    return f"postgres://bench@127.0.0.1:{server.port}/postgres"
+
+
+def own_server(folder: Path) -> Server:
+    """A cluster with default settings (fsync on) whose files lie in `folder`; not started."""
     cluster = folder / "postgresql"
     user = SERVICE_USER if os.geteuid() == 0 else None
     cluster.mkdir(parents=True)
@@ -58,8 +69,7 @@ def own_cluster(folder: Path) -> Iterator[str]:
         _find("postgres"), "-D", str(cluster / "data"), "-p", str(port),
         "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={cluster}",
     ]  # fmt: skip
-    with Server("postgresql", command, port=port, folder=folder, user=user):
-        yield f"postgres://bench@127.0.0.1:{port}/postgres"
+    return Server("postgresql", command, port=port, folder=folder, user=user)
 
 
 @contextlib.contextmanager

@@ -93,11 +93,15 @@ class Results:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.busy = machine.busy_between(self._before, machine.Moment.now())
         text = self.as_markdown()
-        self._file("json").write_text(json.dumps(self.as_json(), indent=1) + "\n")
+        self.json_file.write_text(json.dumps(self.as_json(), indent=1) + "\n")
         self._file("md").write_text(text)
         self._draw()
         say(f"\n{text}\n{self._file('md')}")
         return [target for target in self.targets if target.verdict == MISSED]
+
+    @property
+    def json_file(self) -> Path:
+        return self._file("json")
 
     def _file(self, extension: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{extension}")

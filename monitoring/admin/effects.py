@@ -86,5 +86,17 @@ def going_on(session: Session) -> tuple[bool, str]:
     return True, f"{summary(session)} goes on as active and takes pictures again."
 
 
+def pinning(session: Session) -> tuple[bool, str]:
+    if session.pinned_at:
+        return False, "It is pinned already."
+    return True, f"Retention keeps the pictures of {summary(session)}."
+
+
+def unpinning(session: Session) -> tuple[bool, str]:
+    if session.pinned_at is None:
+        return False, "It is not pinned."
+    return True, f"Retention may remove the pictures of {summary(session)} again."
+
+
 def _after(session: Session) -> str:
     return f" {AFTER_END}" if session.monitor_id else ""

@@ -64,6 +64,8 @@ class DeletedFilter(admin.SimpleListFilter):
 def _deleting(image: Image) -> tuple[bool, str]:
     if image.deleted_at:
         return False, "It is deleted already."
+    if image.review in Image.SETTLED:
+        return False, f"It was {image.review}: reopen its review first."
     return (
         True,
         f"It goes out of sight with its boxes ({in_bytes(image.size_bytes)} stay) and can be restored.",
@@ -72,6 +74,15 @@ def _deleting(image: Image) -> tuple[bool, str]:
 
 def _restoring(image: Image) -> tuple[bool, str]:
     return (True, "It is back with its boxes.") if image.deleted_at else (False, "It is not deleted.")
+
+
+def _pinning(pinned: bool):
+    def effect(image: Image) -> tuple[bool, str]:
+        if (image.pinned_at is not None) == pinned:
+            return False, "It is pinned already." if pinned else "It is not pinned."
+        return True, "Retention keeps it." if pinned else "Retention may remove it again."
+
+    return effect
 
 
 def _reviewing(word: str):
@@ -112,12 +123,26 @@ class ImageAdmin(ScopedAdmin):
         _review("accepted"),
         _review("rejected"),
         _review("doubtful"),
+        _review("unreviewed"),
         verb_action(
             title="Delete pictures",
             right="annotate",
             effect=_deleting,
             verb=lambda image, by: services.delete_image(image, by=by),
             about="Deleted pictures can be restored until they are purged.",
+        ),
+        verb_action(
+            title="Pin pictures",
+            right="annotate",
+            effect=_pinning(True),
+            verb=lambda image, by: services.pin_image(image, by=by),
+            about="Pinned pictures are never removed by retention.",
+        ),
+        verb_action(
+            title="Unpin pictures",
+            right="annotate",
+            effect=_pinning(False),
+            verb=lambda image, by: services.pin_image(image, by=by, pinned=False),
         ),
         verb_action(
             title="Restore pictures",
@@ -127,12 +152,15 @@ class ImageAdmin(ScopedAdmin):
         ),
     ]
     fields = (
-        "picture", "key", "label", "review", "split", "name", "place", "session_link", "dataset", "taken",
-        "received", "measures", "sha256", "author", "deleted_at", "box_table", "history",
+        "picture", "key", "label", "review", "review_comment", "reviewed_by", "split", "name", "place",
+        "session_link", "dataset", "taken", "received", "measures", "sha256",
+        "author", "deleted_at", "box_table", "history",
     )  # fmt: skip
 
     def get_readonly_fields(self, request, obj=None):
-        writable = {"label", "split"} | ({"review"} if self.may(request, "review", obj) else set())
+        writable = {"label", "split"} | (
+            {"review", "review_comment"} if self.may(request, "review", obj) else set()
+        )
         return tuple(name for name in self.fields if name not in writable)
 
     def get_changelist(self, request, **kwargs):

@@ -10,7 +10,7 @@ from monitoring.admin.monitors import CLOSED
 from monitoring.models import Image
 from sessions_app.admin import SessionAdmin
 from sessions_app.models import Session
-from sessions_app.services import move
+from sessions_app.services import move, pin_session
 from sessions_app.states import State
 from sessionsite.accounts.admin_base import verb_action
 
@@ -38,6 +38,19 @@ class WatchedSessionAdmin(SessionAdmin):
             right="control",
             effect=effects.going_on,
             verb=lambda session, by: move(session, State.ACTIVE, by=by),
+        ),
+        verb_action(
+            title="Pin sessions",
+            right="control",
+            effect=effects.pinning,
+            verb=lambda session, by: pin_session(session, by=by),
+            about="Pictures of pinned sessions are never removed by retention.",
+        ),
+        verb_action(
+            title="Unpin sessions",
+            right="control",
+            effect=effects.unpinning,
+            verb=lambda session, by: pin_session(session, by=by, pinned=False),
         ),
     ]
 

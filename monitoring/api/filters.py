@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef
 from django_filters import rest_framework as filters
 
-from monitoring.api.serializers import KINDS, REVIEWS, SPLITS
+from monitoring.api.serializers import KINDS, REVIEWS, SOURCES, SPLITS
 from monitoring.models import Dataset, Monitor, Tag
 from sessions_app.api.filters import of_slug
 from sessions_app.models import Session
@@ -34,12 +34,16 @@ class PictureFilters(filters.FilterSet):
     review = WordsFilter(choices=REVIEWS)
     split = WordsFilter(choices=[split for split in SPLITS if split])
     tag = filters.CharFilter(method="with_tag", max_length=100, help_text="Some box on it has this label.")
+    source = WordsFilter(method="with_source", choices=SOURCES, help_text="Some box on it came from there.")
     after = MomentFilter(field_name="received_at", lookup_expr="gte", help_text="From this time on.")
     before = MomentFilter(field_name="received_at", lookup_expr="lt")
     deleted = YesNoFilter(method="are_deleted", help_text="true: only deleted ones; else they are left out.")
 
     def with_tag(self, queryset, name, value):
         return queryset.filter(Exists(Tag.objects.filter(image=OuterRef("pk"), label=value)))
+
+    def with_source(self, queryset, name, value):
+        return queryset.filter(Exists(Tag.objects.filter(image=OuterRef("pk"), source__in=value)))
 
     def are_deleted(self, queryset, name, value):
         return queryset.filter(deleted_at__isnull=not value)

@@ -7,9 +7,10 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from monitoring.boxes import EDGE_TOLERANCE, MAX_LABEL_CHARS
-from monitoring.messages import ImageMessage, TagMessage
+from monitoring.messages import EditorMessage, ImageMessage, TagMessage
 from monitoring.models import Image, Monitor, Presence, Tag
 from monitoring.rates import MAX_MINUTES
+from monitoring.services.edits import COMMENT_MAX
 from monitoring.services.images import DATASET_KEY_MAX, NAME_MAX
 from monitoring.state import STATUSES, status_of
 from sessions_app.api.serializers import EventSerializer
@@ -29,6 +30,7 @@ from sessionsite.common.api.shapes import shape_of
 KINDS = [kind for kind, _ in Monitor.KINDS]
 REVIEWS = [review for review, _ in Image.REVIEWS]
 SPLITS = [split for split, _ in Image.SPLITS]
+KEYS_MAX = 500  # pictures that a bulk verb is told one by one
 SOURCES = [source for source, _ in Tag.SOURCES]
 Counts = serializers.DictField
 
@@ -67,6 +69,9 @@ ImageSerializer = shape_of(
 )
 
 
+EditorSerializer = shape_of(EditorMessage, name="Editor")
+
+
 class AddedImageSerializer(serializers.Serializer):
     """The picture is kept. `repeated`: it was there before and counted once."""
 
@@ -80,13 +85,16 @@ class AddedImageSerializer(serializers.Serializer):
 
 class TagChangeSerializer(serializers.Serializer):
     at = MomentField()
-    tag = serializers.CharField(source="tag_key")
-    verb = serializers.ChoiceField(choices=["added", "changed", "deleted"])
+    tag = serializers.CharField(source="tag_key", help_text="Empty for an edit of the whole picture.")
+    verb = serializers.ChoiceField(choices=["added", "changed", "deleted", "picture"])
     before = serializers.DictField(allow_null=True)
     after = serializers.DictField(allow_null=True)
     author = serializers.CharField()
     source = serializers.ChoiceField(choices=SOURCES)
     image_revision = serializers.IntegerField()
+    act = serializers.ChoiceField(choices=["", "undo", "redo"], help_text="Empty for an edit by itself.")
+    of_revision = serializers.IntegerField(allow_null=True, help_text="Which edit it undoes or redoes.")
+    batch = serializers.CharField(help_text="Edits that were made together.")
 
 
 class DatasetSerializer(serializers.Serializer):
@@ -94,6 +102,8 @@ class DatasetSerializer(serializers.Serializer):
     organisation = serializers.CharField(source="organisation.slug")
     name = serializers.CharField()
     type = serializers.CharField()
+    valid_percent = serializers.FloatField(allow_null=True, help_text="Share of the pictures in no split.")
+    test_percent = serializers.FloatField(allow_null=True)
     created_at = MomentField()
 
 
@@ -101,6 +111,41 @@ class CountedDatasetSerializer(DatasetSerializer):
     image_count = serializers.IntegerField()
     labels = Counts(child=serializers.IntegerField(), help_text="Pictures per label, empty for unlabelled.")
     tag_counts = Counts(child=serializers.IntegerField(), help_text="Boxes per label.")
+
+
+class CoverageSerializer(serializers.Serializer):
+    day = serializers.DateField(help_text="UTC.")
+    monitor = serializers.CharField(allow_null=True)
+    monitor_name = serializers.CharField()
+    images = serializers.IntegerField()
+    boxed = serializers.IntegerField(help_text="Pictures with a box.")
+    reviewed = serializers.IntegerField()
+
+
+def per_split(words: str) -> serializers.DictField:
+    return Counts(child=Counts(child=serializers.IntegerField()), help_text=words)
+
+
+class DatasetSummarySerializer(serializers.Serializer):
+    """The splits are train, valid, test and none; chosen, or given by the dataset's shares."""
+
+    splits = Counts(child=serializers.IntegerField(), help_text="Pictures per split.")
+    labels = per_split("Pictures per label and split.")
+    boxes = per_split("Boxes per label and split.")
+    coverage = CoverageSerializer(many=True)
+
+
+class RelabelRowSerializer(serializers.Serializer):
+    label = serializers.CharField()
+    becomes = serializers.CharField()
+    boxes = serializers.IntegerField()
+    picture_labels = serializers.IntegerField()
+    is_merge = serializers.BooleanField(help_text="The new label is there already.")
+
+
+class RelabelPreviewSerializer(serializers.Serializer):
+    labels = RelabelRowSerializer(many=True)
+    pictures = serializers.IntegerField(help_text="That would be changed.")
 
 
 class MonitorSerializer(serializers.Serializer):
@@ -131,6 +176,9 @@ class RunningSessionSerializer(serializers.Serializer):
     started_by = serializers.CharField()
     total_counter = serializers.IntegerField()
     notes = serializers.CharField()
+    notes_revision = serializers.IntegerField()
+    notes_by = serializers.CharField()
+    notes_at = MomentField(allow_null=True)
     revision = serializers.IntegerField()
     last_seq = serializers.IntegerField()
 
@@ -187,6 +235,7 @@ class MonitorStateSerializer(serializers.Serializer):
     training = serializers.BooleanField()
     last_image = ImageSerializer(allow_null=True)
     labels = Counts(child=serializers.IntegerField(), help_text="Pictures of the session per label.")
+    reviews = Counts(child=serializers.IntegerField(), help_text="Pictures of the session per review mark.")
     last_item_at = MomentField(allow_null=True)
     revision = serializers.IntegerField()
 
@@ -207,6 +256,7 @@ class FleetSerializer(serializers.Serializer):
     revision = serializers.IntegerField()
     counts = Counts(child=serializers.IntegerField(), help_text="Monitors per status.")
     monitors = MonitorStateSerializer(many=True)
+    doubtful = serializers.IntegerField(help_text="Pictures of all sessions marked doubtful.")
     disk = DiskSerializer()
     events = EventSerializer(many=True)
 
@@ -284,11 +334,24 @@ class NewDatasetSerializer(StrictSerializer):
 class DatasetChangeSerializer(StrictSerializer):
     name = TextField(max_length=200, required=False)
     type = TextField(max_length=40, allow_blank=True, required=False)
+    valid_percent = NumberField(min_value=0, max_value=100, allow_null=True, required=False)
+    test_percent = NumberField(min_value=0, max_value=100, allow_null=True, required=False)
+
+
+class RelabelSerializer(StrictSerializer):
+    labels = serializers.DictField(
+        child=TextField(max_length=MAX_LABEL_CHARS),
+        help_text="Old label -> new label; several may become one.",
+    )
+    dry_run = YesNoField(default=False)
 
 
 class ImageChangeSerializer(StrictSerializer):
     label = TextField(max_length=MAX_LABEL_CHARS, allow_blank=True, required=False)
     review = serializers.ChoiceField(choices=REVIEWS, required=False, help_text="Needs the right review.")
+    review_comment = TextField(
+        max_length=COMMENT_MAX, allow_blank=True, required=False, help_text="Needs the right review."
+    )
     split = serializers.ChoiceField(choices=SPLITS, required=False)
 
 
@@ -304,6 +367,12 @@ class NewTagSerializer(BoxSerializer):
     source = serializers.ChoiceField(
         choices=SOURCES, required=False, help_text="device for a token, operator for a person, unless given."
     )
+    key = PatternField(
+        "tg_[0-9a-z]{26}",
+        hint="Use tg_ and 26 characters.",
+        required=False,
+        help_text="Made by the caller; the same again returns the box, for answers that were lost.",
+    )
 
 
 class TagChangesSerializer(StrictSerializer):
@@ -317,6 +386,44 @@ class TagChangesSerializer(StrictSerializer):
 class TagListSerializer(StrictSerializer):
     tags = BoxSerializer(many=True)
     source = serializers.ChoiceField(choices=SOURCES, required=False)
+
+
+class PreviewRequestSerializer(StrictSerializer):
+    review = serializers.ChoiceField(choices=REVIEWS)
+    keys = serializers.ListField(
+        child=TextField(max_length=40),
+        max_length=KEYS_MAX,
+        required=False,
+        help_text="Only these of the pictures that the query finds.",
+    )
+
+
+class BulkReviewSerializer(PreviewRequestSerializer):
+    comment = TextField(max_length=COMMENT_MAX, allow_blank=True, default="")
+    upto = MomentField(required=False, help_text="As the preview said: pictures that came later stay out.")
+
+
+class ReviewPreviewSerializer(serializers.Serializer):
+    matched = serializers.IntegerField()
+    changes = serializers.IntegerField(help_text="Pictures whose mark would be another.")
+    is_too_many = serializers.BooleanField(help_text="More match than one request takes.")
+    by_review = Counts(child=serializers.IntegerField())
+    by_label = Counts(child=serializers.IntegerField())
+    by_monitor = Counts(child=serializers.IntegerField())
+    upto = MomentField(allow_null=True)
+
+
+class BulkReviewDoneSerializer(serializers.Serializer):
+    batch = serializers.CharField(help_text="For its undo.")
+    changed = serializers.IntegerField()
+    skipped = serializers.IntegerField(help_text="Pictures that somebody changed meanwhile.")
+
+
+class EditingSerializer(StrictSerializer):
+    client = PatternField(
+        "[0-9a-zA-Z-]{8,40}", hint="A word of 8 to 40 letters and digits, one per open page."
+    )
+    tag = TextField(max_length=40, allow_blank=True, default="", help_text="The box that is chosen.")
 
 
 class PictureFields(StrictSerializer):

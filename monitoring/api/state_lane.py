@@ -12,11 +12,14 @@ import orjson
 from monitoring.api.rosepetal.monitors import live_state
 from monitoring.models import Monitor
 from monitoring.state import state_essence
+from sessionsite.accounts import rates
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import caller_of_token, digest_of
+from sessionsite.common.access import Caller
 from sessionsite.common.api.conditional import CACHE_CONTROL, etag_of, is_known
 from sessionsite.common.api.errors import DEFAULT_TEXTS
 from sessionsite.common.api.permissions import lacks
+from sessionsite.common.databases import UNAVAILABLE, unavailable
 from sessionsite.common.dialects import refusal
 from sessionsite.common.errors import DomainError, Missing, NotAuthenticated
 from sessionsite.common.live import Snapshot
@@ -62,7 +65,7 @@ class StateLane:
 
     def __init__(self, wires: list[Wire]) -> None:
         self._wires = wires
-        self._doors: Remembered[None] = Remembered(_enter)
+        self._doors: Remembered[Caller] = Remembered(_enter)
         self._states: NewestStates | None = None  # made on the loop that it works on
 
     def claim(self, scope):
@@ -77,15 +80,16 @@ class StateLane:
         return None
 
     async def encoded(self, wire: Wire, slug: str, secret: str) -> Encoded:
-        """Raises NotAuthenticated, NotAllowed, Missing."""
-        await self._doors.get((digest_of(secret), slug), secret, slug)
+        """Raises NotAuthenticated, NotAllowed, Missing, RateLimited."""
+        caller = await self._doors.get((digest_of(secret), slug), secret, slug)
+        await rates.admit_async(caller)
         if self._states is None:
             self._states = NewestStates()
         return await self._states.get(f"monitor:{slug}", wire.name, wire.encode)
 
 
-def _enter(secret: str, slug: str) -> None:
-    """Nothing happens to those who may read this monitor. Raises NotAuthenticated, NotAllowed, Missing."""
+def _enter(secret: str, slug: str) -> Caller:
+    """The caller, who may read this monitor. Raises NotAuthenticated, NotAllowed, Missing."""
     caller = caller_of_token(secret)
     if caller is None:
         raise NotAuthenticated("This token is unknown, expired or revoked.")
@@ -93,6 +97,7 @@ def _enter(secret: str, slug: str) -> None:
         raise lacks("read")
     if not Monitor.objects.present().visible_to(caller).filter(slug=slug).exists():
         raise Missing(DEFAULT_TEXTS[404])
+    return caller
 
 
 class _Request:
@@ -102,7 +107,8 @@ class _Request:
     async def __call__(self, scope, receive, send) -> None:
         try:
             state = await self._lane.encoded(self._wire, self._slug, self._secret)
-        except DomainError as error:
+        except (DomainError, *UNAVAILABLE) as error:
+            error = error if isinstance(error, DomainError) else unavailable(error)
             await replace(refusal(scope["path"], error), closes=False).send(send)
             return
         known = is_known(self._headers.get(b"if-none-match", b"").decode("latin-1"), state.etag)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -13,16 +13,22 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from monitoring.ingest.door import Entry, enter
-from monitoring.ingest.writer import Job, Writer
+from monitoring.ingest.writer import picture_writer
 from monitoring.services import images
 from monitoring.services.image_rows import Added
+from sessionsite.accounts import rates
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import digest_of
+from sessionsite.common.api.errors import DEFAULT_TEXTS, ServerError, translated
+from sessionsite.common.bodies import declared_length, read_body
 from sessionsite.common.dialects import Refusal, refusal
-from sessionsite.common.errors import BodyTooLarge, Busy, DomainError
+from sessionsite.common.errors import Busy
 from sessionsite.common.files import survives_power_cut
+from sessionsite.common.group_commit import Answer
 from sessionsite.common.remember import Remembered
 from sessionsite.common.threads import pool
+
+logger = logging.getLogger(__name__)
 
 DECODE_THREADS = 2
 DISK_THREADS = 8
@@ -57,7 +63,7 @@ class PictureLane:
     """Takes what it knows and leaves the rest: `claim` says which."""
 
     def __init__(self, wires: list[Wire]) -> None:
-        self._wires, self._writer = wires, Writer()
+        self._wires, self._writer = wires, picture_writer(lambda: self._waiting)
         self._doors: Remembered[Entry] = Remembered(enter)
         self._waiting = self._waiting_bytes = 0
 
@@ -86,57 +92,77 @@ class PictureLane:
         """Raises NotAuthenticated, NotAllowed, Missing; right for a second after it was asked."""
         return await self._doors.get((digest_of(secret), slug), secret, slug)
 
-    def take_place(self, length: int) -> None:
-        """One more picture is on its way. Raises Busy when there are too many."""
-        if self._waiting >= WAITING_MAX or self._waiting_bytes + length > WAITING_BYTES_MAX:
-            raise Busy("Too many pictures at once; send again.", retry_after_s=RETRY_AFTER_S)
-        self._waiting += 1
-        self._waiting_bytes += length
+    @contextmanager
+    def place(self, length: int) -> Iterator[Callable[[int], None]]:
+        """One picture more is on its way meanwhile; call with the bytes that have come. Raises Busy.
 
-    def leave_place(self, length: int) -> None:
-        self._waiting -= 1
-        self._waiting_bytes -= length
+        length: as declared, 0 when nothing was; the bytes that are waiting count as they come.
+        """
+        if self._waiting >= WAITING_MAX:
+            raise _too_many()
+        self._check_room(length)
+        held = length
+        self._waiting += 1
+        self._waiting_bytes += held
+
+        def hold(size: int) -> None:
+            nonlocal held
+            if size > held:
+                self._check_room(size - held)
+                self._waiting_bytes += size - held
+                held = size
+
+        try:
+            yield hold
+        finally:
+            self._waiting -= 1
+            self._waiting_bytes -= held
+
+    def _check_room(self, more_bytes: int) -> None:
+        if self._waiting_bytes + more_bytes > WAITING_BYTES_MAX:
+            raise _too_many()
 
     async def add(self, wire: Wire, upload: Upload, entry: Entry) -> Added:
         """The picture is kept, durably. Raises what the wire and the rule refuse."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future = loop.create_future()
-        decoders: ThreadPoolExecutor = pool("decode", DECODE_THREADS)
-        done = await loop.run_in_executor(decoders, self._prepare, wire, upload, entry, loop, future)
-        result = done if done is not None else await future
-        if isinstance(result, DomainError):
-            raise result
-        return result
+        answer = Answer.here()
+        pool("decode", DECODE_THREADS).submit(self._prepare, wire, upload, entry, answer)
+        return await answer.future
 
-    def _prepare(self, wire: Wire, upload: Upload, entry: Entry, loop, future) -> Added | None:
-        """In a decode thread: from bytes to the writer's queue; an Added when it was there before."""
-        new = wire.read(upload, entry)
-        if not entry.is_running:
-            close_old_connections()
-            try:
-                if (known := images.first_answer(new)) is not None:
-                    return known
-            finally:
-                close_old_connections()
-        checked = images.check(new)
-        if survives_power_cut():
-            # A sync waits for the disk: it must not hold up a thread that could decode.
-            pool("disk", DISK_THREADS).submit(self._write, checked, loop, future)
-        else:
-            self._write(checked, loop, future)
-        return None
-
-    def _write(self, checked: images.Checked, loop, future) -> None:
-        """The picture's files are written and its commit queued; an error goes to the one who waits."""
+    def _prepare(self, wire: Wire, upload: Upload, entry: Entry, answer: Answer) -> None:
+        """In a decode thread: from bytes to the writer's queue, or to the answer that it got before."""
         try:
-            self._writer.put(Job(checked.write(), loop, future))
+            new = wire.read(upload, entry)
+            if not entry.is_running and (known := _first_answer(new)) is not None:
+                answer.give(known)
+                return
+            checked = images.check(new)
+            if survives_power_cut():
+                # A sync waits for the disk: it must not hold up a thread that could decode.
+                pool("disk", DISK_THREADS).submit(self._write, checked, answer)
+                return
         except Exception as error:
-            loop.call_soon_threadsafe(_fail, future, error)
+            answer.give(error)
+            return
+        self._write(checked, answer)
+
+    def _write(self, checked: images.Checked, answer: Answer) -> None:
+        """The picture's files are written and its commit queued."""
+        try:
+            self._writer.put(checked.write(), answer)
+        except Exception as error:
+            answer.give(error)
 
 
-def _fail(future: asyncio.Future, error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
+def _first_answer(new: images.NewImage) -> Added | None:
+    close_old_connections()
+    try:
+        return images.first_answer(new)
+    finally:
+        close_old_connections()
+
+
+def _too_many() -> Busy:
+    return Busy("Too many pictures at once; send again.", retry_after_s=RETRY_AFTER_S)
 
 
 class _Request:
@@ -151,47 +177,22 @@ class _Request:
     async def __call__(self, scope, receive, send) -> None:
         try:
             answer = await self._answer(scope, receive)
-        except DomainError as error:
+        except Exception as exc:
+            if (error := translated(exc)) is None:
+                logger.exception("a picture failed")
+                error = ServerError(DEFAULT_TEXTS[500])
             answer = replace(refusal(scope["path"], error), closes=not self._is_read)
         if answer is not None:
             await answer.send(send)
 
     async def _answer(self, scope, receive) -> Refusal | None:
         entry = await self._lane.enter(self._secret, self._slug)
-        length = declared_length(self._headers)
-        place = length or 0
-        self._lane.take_place(place)
-        try:
-            body = await read_body(receive, length)
+        await rates.admit_async(entry.caller, rates.INGEST)
+        length = declared_length(self._headers.get("content-length", ""), settings.MAX_BODY_BYTES)
+        with self._lane.place(length) as hold:
+            body = await read_body(receive, settings.MAX_BODY_BYTES, hold)
             if body is None:
                 return None  # the client has gone
             self._is_read = True
             upload = Upload(scope, self._headers, body)
             return self._wire.accepted(await self._lane.add(self._wire, upload, entry))
-        finally:
-            self._lane.leave_place(place)
-
-
-def declared_length(headers: dict[str, str]) -> int | None:
-    """The body's length as declared. Raises BodyTooLarge before a byte of it is read."""
-    text = headers.get("content-length", "")
-    length = int(text) if text.isascii() and text.isdigit() else None
-    if length is not None and length > settings.MAX_BODY_BYTES:
-        raise BodyTooLarge(settings.MAX_BODY_BYTES)
-    return length
-
-
-async def read_body(receive, length: int | None) -> bytes | None:
-    """The whole body; None when the client left. Raises BodyTooLarge as soon as it is over the cap."""
-    pieces, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        if piece := message.get("body", b""):
-            pieces.append(piece)
-            size += len(piece)
-            if size > settings.MAX_BODY_BYTES:
-                raise BodyTooLarge(settings.MAX_BODY_BYTES)
-        if not message.get("more_body"):
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)

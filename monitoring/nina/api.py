@@ -6,7 +6,6 @@ A public rig is read without a login; a refresh always needs one. Errors have th
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from functools import wraps
 
 from django.conf import settings
@@ -19,33 +18,25 @@ from rest_framework.authentication import CSRFCheck
 from monitoring.nina.access import find_rig
 from monitoring.nina.events import us_of
 from monitoring.nina.listener import rebuild_now
-from monitoring.nina.models import Rig, RigEvent
-from monitoring.nina.pages import report_of_night
-from monitoring.nina.report import session_report
-from monitoring.nina.topic import rig_event_json, rig_state, unified_of
-from sessions_app.models import Session
-from sessions_app.states import Kind
+from monitoring.nina.models import Rig
+from monitoring.nina.topic import unified_of
+from sessionsite.accounts import rates
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import caller_of_token, caller_of_user
 from sessionsite.common import clock
 from sessionsite.common.access import Caller
 from sessionsite.common.clock import iso, parse_iso
-from sessionsite.common.errors import DomainError, Missing, NotAllowed, NotAuthenticated
-
-PAGE_MAX = 500
-
-
-class BadNumber(DomainError):
-    code = "bad_number"
+from sessionsite.common.errors import DomainError, NotAllowed, NotAuthenticated
 
 
 def caller_in(request: HttpRequest) -> Caller | None:
-    """By token or login cookie; None for nobody. Raises NotAuthenticated for a dead token."""
+    """By token or login cookie; None for nobody. Raises NotAuthenticated for a dead token, RateLimited."""
     secret = secret_in(request.headers.get("Authorization", ""))
     if secret is not None:
         caller = caller_of_token(secret)
         if caller is None:
             raise NotAuthenticated("This token is unknown, expired or revoked.")
+        rates.admit(caller)
         return caller
     return caller_of_user(request.user) if request.user.is_authenticated else None
 
@@ -77,7 +68,9 @@ def _json(view, request, *args, **kwargs) -> HttpResponse:
     try:
         return JsonResponse(view(request, *args, **kwargs))
     except DomainError as error:
-        return JsonResponse(error.as_json(), status=error.status)
+        wait_s = getattr(error, "retry_after_s", None)
+        headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+        return JsonResponse(error.as_json(), status=error.status, headers=headers)
 
 
 def _refused(code: str, text: str) -> dict:
@@ -154,51 +147,3 @@ def config_health(request: HttpRequest, slug: str | None = None) -> dict:
         },
         "ingest": {**rig.ingest, "lastRefusal": link.get("last_refusal", "")},
     }
-
-
-@outside_route("GET")
-def rig_page_state(request: HttpRequest, slug: str) -> dict:
-    """The same object as on the topic rig:<slug>."""
-    return rig_state(find_rig(slug, caller_in(request)))
-
-
-@outside_route("GET")
-def rig_night(request: HttpRequest, slug: str, evening: str) -> dict:
-    """The figures of one night, noon to noon at the site; `evening` is its first date."""
-    rig = find_rig(slug, caller_in(request))
-    try:
-        return report_of_night(rig, date.fromisoformat(evening))
-    except ValueError as error:
-        raise Missing("A night is named by its evening's date, such as 2025-11-14.") from error
-
-
-@outside_route("GET")
-def rig_events(request: HttpRequest, slug: str) -> dict:
-    """The journal after a number, oldest first, in pages."""
-    rig = find_rig(slug, caller_in(request))
-    after, limit = _number(request, "after", 0), min(max(_number(request, "limit", 100), 1), PAGE_MAX)
-    rows = list(RigEvent.objects.filter(rig=rig, seq__gt=after).order_by("seq")[:limit])
-    more = f"{request.path}?after={rows[-1].seq}&limit={limit}" if len(rows) == limit else None
-    return {"next": more, "previous": None, "results": [rig_event_json(row) for row in rows]}
-
-
-def _number(request: HttpRequest, name: str, default: int) -> int:
-    text = request.GET.get(name, "")
-    if not text:
-        return default
-    if not text.isdecimal() or len(text) > 18:
-        raise BadNumber(f"{name} is a whole number from 0.", field=name)
-    return int(text)
-
-
-@outside_route("GET")
-def report(request: HttpRequest, key: str) -> dict:
-    """The report of one rig session. Other kinds of session have none."""
-    caller = caller_in(request)
-    if caller is None:
-        raise NotAuthenticated("Send a token or log in.")
-    sessions = Session.objects.visible_to(caller).select_related("organisation", "monitor")
-    session = sessions.filter(key=key, kind=Kind.RIG, monitor__rig__isnull=False).first()
-    if session is None:
-        raise Missing("There is no rig session with this key for you.")
-    return session_report(session)

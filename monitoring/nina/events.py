@@ -119,28 +119,37 @@ def flatten(message: Any, at: datetime) -> Event | Message:
     return Event(_name_in(flat), at, _payload_of(flat))
 
 
-def read_entry(entry: Any, index: int, zone: tzinfo) -> Event:
-    """One entry of the history; `zone` is the site's. Raises Malformed."""
+def read_entry(entry: Any, index: int, zone: tzinfo, near: datetime | None = None) -> Event:
+    """One entry of the history; `zone` is the site's, `near` a moment just before it. Raises Malformed."""
     name = _name_in(entry)
-    return Event(name, read_stamp(name, entry.get("Time"), zone), _payload_of(entry), index)
+    return Event(name, read_stamp(name, entry.get("Time"), zone, near), _payload_of(entry), index)
 
 
-def read_stamp(name: str, stamp: Any, zone: tzinfo) -> datetime:
-    """A history's time as aware UTC. Without an offset it is UTC in TS-* events and site-local in others."""
+def read_stamp(name: str, stamp: Any, zone: tzinfo, near: datetime | None = None) -> datetime:
+    """A history's time as aware UTC. Without an offset it is UTC in TS-* events and site-local in others.
+
+    near: of the two readings in the hour that comes twice in autumn, the one closer to this moment.
+    """
     if not isinstance(stamp, str) or "T" not in stamp:
         raise Malformed(f"no time: {str(stamp)[:40]!r}")
     default = UTC if name.startswith("TS-") else zone
     moment = read_local(stamp, default)
     if moment is None:
         raise Malformed(f"no time: {stamp[:40]!r}")
+    if near is not None:
+        again = read_local(stamp, default, fold=1) or moment
+        moment = min(moment, again, key=lambda reading: abs(reading - near))
     return moment
 
 
-def read_local(stamp: Any, zone: tzinfo) -> datetime | None:
-    """Any stamp as aware UTC, read in `zone` when it has no offset; None when it is none."""
+def read_local(stamp: Any, zone: tzinfo, *, fold: int = 0) -> datetime | None:
+    """Any stamp as aware UTC, read in `zone` when it has no offset; None when it is none.
+
+    fold: 1 reads the hour that comes twice in autumn as the second one.
+    """
     try:
         moment = datetime.fromisoformat(stamp)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone, fold=fold)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None
     return moment if EARLIEST <= moment < LATEST else None

@@ -103,11 +103,12 @@ class History:
 
 def read_history(entries: Any, images: Any, zone: tzinfo) -> History:
     """What NINA's history says, with the statistics that its image history holds."""
-    found, malformed = [], set()
+    found, malformed, near = [], set(), None
     entries = entries if isinstance(entries, list) else []
     for index, entry in enumerate(entries):
         try:
-            found.append(read_entry(entry, index, zone))
+            found.append(read_entry(entry, index, zone, near))
+            near = found[-1].at
         except Malformed:
             malformed.add(index)
     found.sort(key=lambda event: (event.at, event.index))

@@ -53,12 +53,14 @@ def read_nina(url: str, zone) -> tuple[Answers, RemoteClock]:
 
 def rebuild_now(rig: Rig, *, epoch: int | None = None) -> RemoteClock:
     """The rig's journal and state hold what NINA holds at this moment. Raises NinaUnreachable, TakenOver."""
+    asked_at = clock.now()
     answers, remote = read_nina(rig.url, rig.zone)
     store.rebuild(
         rig.pk,
         application_start=answers.application_start,
         entries=answers.entries,
         images=answers.images,
+        asked_at=asked_at,
         epoch=epoch,
     )
     store.set_link(rig.pk, clock=remote.as_json(), seed_error="", epoch=epoch)

@@ -5,7 +5,7 @@ The rules R6 to R18 are listed in docs/nina.md.
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from monitoring.nina.calibration import Darks, Flats
@@ -66,7 +66,7 @@ class Machine:
         """The target that the event names; what it does not say is kept while the name is the same."""
         name = _text(event, "TargetName")
         before = self.state.target if self.state.target and self.state.target["name"] == name else {}
-        end = read_local(event.payload.get("TargetEndTime"), self.zone)
+        end = self._end_of_target(event)
         coordinates = event.payload.get("Coordinates")
         said = {
             "project": _text(event, "ProjectName"),
@@ -78,6 +78,13 @@ class Machine:
             return self.state.target
         kept = {key: before.get(key) if value is None else value for key, value in said.items()}
         return {"name": name, "started_us": before.get("started_us", event.at_us), **kept}
+
+    def _end_of_target(self, event: Event) -> datetime | None:
+        """In the hour that comes twice in autumn, the reading that is still to come."""
+        end = read_local(event.payload.get("TargetEndTime"), self.zone)
+        if end is not None and end < event.at:
+            end = max(end, read_local(event.payload["TargetEndTime"], self.zone, fold=1) or end)
+        return end
 
     def _end(self, event: Event) -> None:
         if self.state.is_open:

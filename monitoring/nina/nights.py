@@ -7,6 +7,15 @@ from datetime import date, datetime, time, timedelta
 from monitoring.nina.models import Rig, RigEvent
 
 NOON = time(12)
+YEARS = range(2000, 2100)  # the same as of every other time
+
+
+def evening_of(text: str) -> date:
+    """The evening that `2025-11-14` names. Raises ValueError."""
+    evening = date.fromisoformat(text)
+    if evening.year not in YEARS:
+        raise ValueError(f"{text} is outside {YEARS[0]} to {YEARS[-1]}")
+    return evening
 
 
 def night_of(rig: Rig, moment: datetime) -> date:

@@ -8,13 +8,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from monitoring.nina.models import Rig
-from monitoring.nina.nights import bounds_of, neighbours, night_of
+from monitoring.nina.nights import bounds_of, evening_of, neighbours, night_of
 from monitoring.nina.report import night_report, session_report
 from monitoring.nina.topic import rig_now, rig_state
 from monitoring.pages import page, show
 from sessions_app.models import Session
-from sessions_app.states import Kind
 from sessionsite.accounts.services import caller_of_user
+from sessionsite.common.access import Caller
 
 
 @page
@@ -51,15 +51,11 @@ def report_of_night(rig: Rig, evening: date) -> dict:
 
 def _evening(text: str | None) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return evening_of(text) if text else None
     except ValueError:
         raise Http404("?night= takes a date such as 2025-11-14") from None
 
 
-@page
-def report(request: HttpRequest, key: str) -> HttpResponse:
-    """A session's report, to print."""
-    caller = caller_of_user(request.user)
-    sessions = Session.objects.visible_to(caller).filter(kind=Kind.RIG, monitor__rig__isnull=False)
-    session = get_object_or_404(sessions.select_related("organisation", "monitor"), key=key)
+def report(request: HttpRequest, session: Session, caller: Caller) -> HttpResponse:
+    """The report of a rig's session, to print."""
     return show(request, "rig_report", session.organisation, caller, report=session_report(session))

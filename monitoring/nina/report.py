@@ -20,7 +20,9 @@ from monitoring.nina.stats import UNKNOWN, exposure_key, image_of
 from monitoring.nina.store import in_order_of_the_night
 from monitoring.nina.topic import rig_now
 from monitoring.nina.unified import iso_us
+from monitoring.nina.wire import RemoteClock
 from sessions_app.models import Session
+from sessions_app.states import Kind
 from sessionsite.common.clock import iso, parse_iso
 
 FAILURES = {
@@ -219,13 +221,20 @@ def _held_before(events, start: datetime) -> Iterable[RigEvent]:
 
 
 def _gaps(rig: Rig, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Times without a connection to NINA; what happened then was read from its history later."""
-    gaps = []
+    """Times without a connection to NINA, on its clock; what happened then its history has told later."""
+    gaps, remote = [], RemoteClock.from_json(rig.link.get("clock"))
     for gap in rig.link.get("gaps", []):
-        over = parse_iso(gap["to"]) if gap["to"] else None
-        if parse_iso(gap["from"]) < end and (over is None or over > start):
-            gaps.append({"kind": "gap", "label": "connection lost", **gap})
+        begun = remote.at(parse_iso(gap["from"]))
+        over = remote.at(parse_iso(gap["to"])) if gap["to"] else None
+        if begun < end and (over is None or over > start):
+            to = over and iso(over)
+            gaps.append({"kind": "gap", "label": "connection lost", "from": iso(begun), "to": to})
     return gaps
+
+
+def has_night(session: Session) -> bool:
+    """Whether the session is a rig's, so that `session_report` can tell of it."""
+    return session.kind == Kind.RIG and Rig.objects.filter(monitor_id=session.monitor_id).exists()
 
 
 def session_report(session: Session) -> dict[str, Any]:

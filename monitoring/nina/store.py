@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
-from monitoring.nina.events import Event, moment_of
+from monitoring.nina.events import Event, moment_of, read_local
 from monitoring.nina.intake import History, Ingest, read_history
-from monitoring.nina.matching import event_of, match, merged
+from monitoring.nina.matching import event_of, match, merged, repeats_among
 from monitoring.nina.models import Rig, RigEvent
 from monitoring.nina.sessions import sync_sessions, write_journal
 from monitoring.nina.spans import replay
 from monitoring.nina.state import State
+from monitoring.nina.wire import RemoteClock
 from sessions_app.models import Session
 from sessionsite.common import clock
 from sessionsite.common.errors import Conflict
@@ -28,8 +29,8 @@ from sessionsite.common.live import publish_on_commit
 
 BATCH = 50
 GAPS_KEPT = 100
-TWINS = timedelta(seconds=5)  # a frame may arrive after the history that has its event
-REPEAT_NEAR = timedelta(seconds=30)
+TWINS = timedelta(seconds=5)  # a frame may be taken after the history that has its event
+LATE = timedelta(seconds=1)  # a frame may be on its way for so long
 LAST = 2**31  # an event without a place in the history comes after those of the same moment
 
 
@@ -78,16 +79,20 @@ def _in_order(event: Event, state: State) -> Event:
 
 def _twin_of(rig: Rig, event: Event) -> RigEvent | None:
     """The row that the last rebuild made of this very event, if there is one; it then holds both shapes."""
-    if rig.rebuilt_at is None or abs(clock.now() - rig.rebuilt_at) > TWINS:
+    if rig.rebuilt_at is None:
         return None
-    near = RigEvent.objects.filter(
+    remote = RemoteClock.from_json(rig.link.get("clock"))
+    if remote.ours(event.at) > rig.rebuilt_at + LATE:  # it is newer than the history that was read
+        return None
+    near = TWINS * remote.speed
+    rows = RigEvent.objects.filter(
         rig=rig,
         generation=rig.generation,
         type=event.type,
         is_live=False,
-        at__range=(event.at - TWINS, event.at + TWINS),
+        at__range=(event.at - near, event.at + near),
     )
-    for row in near.order_by("at"):
+    for row in sorted(rows, key=lambda row: abs(row.at - event.at)):
         if match([RigEvent(type=event.type, at=event.at, raw=raw_of(event))], [event_of(row)]):
             row.raw, row.is_live = merged(raw_of(event), row.raw), True
             row.save(update_fields=["raw", "is_live"])
@@ -115,19 +120,25 @@ def _row(rig: Rig, event: Event, *, is_live: bool) -> RigEvent:
 
 @transaction.atomic
 def rebuild(
-    rig_id: int, *, application_start: str, entries: Any, images: Any, epoch: int | None = None
+    rig_id: int,
+    *,
+    application_start: str,
+    entries: Any,
+    images: Any,
+    asked_at: datetime | None = None,
+    epoch: int | None = None,
 ) -> Rig:
     """The journal holds what NINA's history holds, and the state is what the whole journal leads to.
 
-    Doing it again changes nothing. When NINA has restarted, what is stored is kept and its new history
-    goes on from there. Raises TakenOver.
+    asked_at: the moment before the history was asked for; default: now. Doing it again changes nothing.
+    When NINA has restarted, what is stored is kept and its new history goes on from there. Raises TakenOver.
     """
     rig = locked(rig_id, epoch)
     history = read_history(entries, images, rig.zone)
     if _is_other_history(rig, application_start, history):
-        rig.base_state, rig.generation, rig.counted_entries = rig.state, rig.generation + 1, 0
+        _begin_generation(rig, application_start)
     rig.application_start = application_start or rig.application_start
-    _take_history(rig, history)
+    _take_history(rig, history, asked_at or clock.now())
     _replay_all(rig)
     rig.rebuilt_at = clock.now()
     _save(rig, *REBUILT, urgent=True)
@@ -158,44 +169,48 @@ def _is_other_history(rig: Rig, application_start: str, history: History) -> boo
     return bool(gone) or any(served.get(index, name) != name for index, name in stored.items())
 
 
+def _begin_generation(rig: Rig, application_start: str) -> None:
+    """NINA's new history goes on from the state. Frames of the new NINA that came before its history could
+    be read belong to that history, and the state that it goes on from is without them.
+    """
+    started_at = read_local(application_start, rig.zone)
+    early = _generation(rig).filter(index=None, at__gte=started_at) if started_at else RigEvent.objects.none()
+    if early.update(generation=rig.generation + 1):
+        events = map(event_of, in_order_of_the_night(_generation(rig).counted()))
+        rig.state = replay(events, rig.zone, State.from_json(rig.base_state)).state.as_json()
+    rig.base_state, rig.generation, rig.counted_entries = rig.state, rig.generation + 1, 0
+
+
 def _generation(rig: Rig):
     return RigEvent.objects.filter(rig=rig, generation=rig.generation)
 
 
-def _take_history(rig: Rig, history: History) -> None:
+def _take_history(rig: Rig, history: History, asked_at: datetime) -> None:
     """Each accepted entry has its row: its own, that of the frame that told of it, or a new one."""
     rows = list(_generation(rig).order_by("seq"))
     known = {row.index: row for row in rows if row.index is not None}
     fresh = [event for event in history.events if event.index not in known]
-    matches = match([row for row in rows if row.index is None], fresh)
+    provisional = [row for row in rows if row.index is None and not row.is_repeat]
+    matches = match(provisional, fresh)
     changed = [_named(row, event) for event in fresh if (row := matches.get(event.index))]
-    repeated = _repeats_among([row for row in rows if row.index is None], history, known)
+    unnamed = [row for row in provisional if row.index is None]
+    repeated = repeats_among(unnamed, (*history.events, *history.repeats), asked_at)
+    for row in repeated:
+        row.is_repeat = True
     changed += repeated + _with_late_statistics(known, history.events)
     RigEvent.objects.bulk_update(changed, ["index", "at", "raw", "is_repeat"], batch_size=BATCH)
     added = [_row(rig, event, is_live=False) for event in fresh if event.index not in matches]
     for start in range(0, len(added), BATCH):
         RigEvent.objects.bulk_create(added[start : start + BATCH])
-    _count(rig, history, added, matched=len(matches) + len(repeated))
+    _count(rig, history, added, matched=len(matches))
     rig.ingest["accepted"] -= len(repeated)
+    rig.ingest["duplicates"] += len(repeated)
 
 
 def _named(row: RigEvent, event: Event) -> RigEvent:
     row.index, row.at = event.index, event.at
     row.raw = merged(row.raw, raw_of(event))
     return row
-
-
-def _repeats_among(rows: list[RigEvent], history: History, known: dict[int, RigEvent]) -> list[RigEvent]:
-    """Rows that were taken for events of their own, since their frames came a moment too far apart."""
-    repeats = [event for event in history.repeats if event.index not in known]
-    matches = match(rows, repeats)
-    found = []
-    for event in repeats:
-        row = matches.get(event.index)
-        if row is not None and abs(row.at - event.at) <= REPEAT_NEAR:  # an older repeat is another one's
-            row.is_repeat = True
-            found.append(_named(row, event))
-    return found
 
 
 def _with_late_statistics(known: dict[int, RigEvent], events: Iterable[Event]) -> list[RigEvent]:

@@ -51,6 +51,11 @@ class RemoteClock:
         gained = (ours - self.read_at).total_seconds() * (self.speed - 1)
         return ours + timedelta(seconds=self.offset_s + gained)
 
+    def ours(self, there: datetime) -> datetime:
+        """Our time at NINA's time."""
+        gained = (there - timedelta(seconds=self.offset_s) - self.read_at) / self.speed
+        return self.read_at + gained
+
     def as_json(self) -> dict[str, Any]:
         return {
             "offset_s": round(self.offset_s, 3),

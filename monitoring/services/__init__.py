@@ -11,12 +11,14 @@ from monitoring.services.datasets import (
     remove_dataset,
 )
 from monitoring.services.demo import remove_demo
-from monitoring.services.edits import change_image, delete_image, restore_image
+from monitoring.services.editors import edit_picture, leave_picture
+from monitoring.services.edits import change_image, delete_image, reopen_review, restore_image
 from monitoring.services.errors import (
     DiskFull,
     IdempotencyMismatch,
     NotStarted,
     QuotaExceeded,
+    ReviewEnded,
     RevisionMismatch,
 )
 from monitoring.services.images import Added, NewImage, add_image, add_images
@@ -38,7 +40,10 @@ from monitoring.services.monitors import (
     stop_monitor,
     touch_monitor,
 )
+from monitoring.services.pins import pin_image
+from monitoring.services.review import preview_review, review_many, undo_review
 from monitoring.services.tags import add_tag, change_tag, delete_tag, replace_tags
+from monitoring.services.undo import redo, restore_tag, undo
 
 __all__ = [
     "Added",
@@ -55,6 +60,7 @@ __all__ = [
     "NewImage",
     "NotStarted",
     "QuotaExceeded",
+    "ReviewEnded",
     "RevisionMismatch",
     "SlugTaken",
     "add_image",
@@ -73,14 +79,24 @@ __all__ = [
     "delete_image",
     "delete_tag",
     "detach_device",
+    "edit_picture",
     "end_any_session",
+    "leave_picture",
     "open_session_of",
+    "pin_image",
+    "preview_review",
+    "redo",
     "remove_dataset",
     "remove_demo",
+    "reopen_review",
     "replace_tags",
     "restore_image",
     "restore_monitor",
+    "restore_tag",
+    "review_many",
     "start_monitor",
     "stop_monitor",
     "touch_monitor",
+    "undo",
+    "undo_review",
 ]

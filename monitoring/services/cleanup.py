@@ -7,7 +7,6 @@ without a row, which the next clean-up finds, and never a row without its file. 
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
-from django.utils import timezone
 
 from monitoring.models import Image, Monitor, Tag
+from monitoring.services.history import UNREVIEWED
+from monitoring.services.hold import check_not_held
 from monitoring.services.monitors import close_stale, touch_monitor
 from sessions_app import services as sessions
 from sessions_app.models import LabelCount, Session
@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 BY = "cleanup"
 BATCH = 500  # pictures per transaction
-STEP_S = 30.0  # a background step works no longer than about this
 
 
 @dataclass(frozen=True)
@@ -79,32 +78,60 @@ def close_stale_sessions() -> int:
 # -- pictures past their term --------------------------------------------------------------------------------
 
 
-def past_sessions(before: datetime) -> QuerySet[Session]:
-    """Sessions that ended before this moment and still have pictures."""
-    ended = Session.objects.filter(state__in=TERMINAL, stopped_at__lt=before)
-    return ended.filter(Exists(Image.objects.filter(session=OuterRef("pk")))).order_by("pk")
+def ended_sessions() -> QuerySet[Session]:
+    """Sessions that are over, not pinned, and have a picture that is not pinned: retention may ask them."""
+    free = Image.objects.filter(session=OuterRef("pk"), pinned_at=None)
+    return Session.objects.filter(state__in=TERMINAL, pinned_at=None).filter(Exists(free))
 
 
 def pictures_of(session: Session) -> Purged:
-    """What purging `session` would remove, deleted pictures included."""
-    found = Image.objects.filter(session=session).aggregate(images=Count("pk"), size_bytes=Sum("size_bytes"))
+    """What purging `session` would remove, deleted pictures included, pinned ones not."""
+    free = Image.objects.filter(session=session, pinned_at=None)
+    found = free.aggregate(images=Count("pk"), size_bytes=Sum("size_bytes"))
     return Purged(found["images"], found["size_bytes"] or 0)
 
 
 def long_deleted(before: datetime) -> QuerySet[Image]:
-    """Pictures that were deleted before this moment, those of open sessions excepted."""
-    gone = Image.objects.filter(deleted_at__lt=before)
+    """Pictures that were deleted before this moment; none that is pinned, none of an open session."""
+    gone = Image.objects.filter(deleted_at__lt=before, pinned_at=None)
+    gone = gone.filter(Q(session=None) | Q(session__pinned_at=None))
     return gone.filter(Q(session=None) | ~Q(session__state__in=OPEN))
 
 
 @transaction.atomic
-def purge_some(session: Session, before: datetime, *, by: str = BY) -> Purged:
-    """Up to BATCH pictures of a session that ended before this moment are gone; none when it did not."""
+def purge_some(
+    session: Session,
+    before: datetime,
+    *,
+    by: str = BY,
+    reason: str = "retention",
+    most_bytes: int | None = None,
+) -> Purged:
+    """Up to BATCH pictures of a session that ended before this moment are gone, the oldest first.
+
+    None when it did not, or is pinned by now; pinned pictures stay. most_bytes: only as many as are needed to
+    set so much free.
+    """
+    check_not_held()
     sessions.lock(session)
-    if session.state not in TERMINAL or session.stopped_at is None or session.stopped_at >= before:
+    is_over = session.state in TERMINAL and session.stopped_at is not None and session.stopped_at < before
+    if not is_over or session.pinned_at is not None:
         return Purged()
-    images = list(Image.objects.filter(session=session).order_by("pk")[:BATCH])
-    return _remove(session, images, reason="retention", by=by)
+    images = list(Image.objects.filter(session=session, pinned_at=None).order_by("pk")[:BATCH])
+    return _remove(session, _as_many_as(images, most_bytes), reason=reason, by=by)
+
+
+def _as_many_as(images: list[Image], most_bytes: int | None) -> list[Image]:
+    """The first of them that together reach `most_bytes`; all where that is None."""
+    if most_bytes is None:
+        return images
+    taken, size_bytes = [], 0
+    for image in images:
+        if size_bytes >= most_bytes:
+            break
+        taken.append(image)
+        size_bytes += image.size_bytes
+    return taken
 
 
 def purge_some_deleted(before: datetime, *, by: str = BY) -> Purged:
@@ -119,6 +146,7 @@ def purge_some_deleted(before: datetime, *, by: str = BY) -> Purged:
 @transaction.atomic
 def _purge_deleted(session_id: int | None, image_ids: list[int], before: datetime, by: str) -> Purged:
     """Looked at again under the lock: somebody may have restored one."""
+    check_not_held()
     session = sessions.lock(Session.objects.get(pk=session_id)) if session_id else None
     images = list(long_deleted(before).filter(pk__in=image_ids))
     return _remove(session, images, reason="deleted", by=by)
@@ -153,8 +181,10 @@ def _uncount_labels(session: Session, images: Sequence[Image]) -> None:
     kept = [image for image in images if image.deleted_at is None]
     boxes = Tag.objects.filter(image__in=kept).order_by().values_list("label").annotate(count=Count("pk"))
     of_images = Counter(image.label for image in kept)
+    marks = Counter(image.review for image in kept if image.review != UNREVIEWED)
     counters.count_labels(session.pk, LabelCount.BOX, {label: -count for label, count in boxes})
     counters.count_labels(session.pk, LabelCount.IMAGE, {label: -n for label, n in of_images.items()})
+    counters.count_labels(session.pk, LabelCount.REVIEW, {mark: -n for mark, n in marks.items()})
 
 
 def _by_organisation(images: Sequence[Image]) -> dict:
@@ -174,9 +204,25 @@ def _free_monitors(images: Sequence[Image]) -> None:
         touch_monitor(monitor, stored_bytes=F("stored_bytes") - freed[monitor.pk])
 
 
-def purge_session(session: Session, before: datetime, *, by: str = BY) -> Iterator[Purged]:
-    """Batch after batch until the session has no pictures; the caller may stop in between."""
-    while (purged := purge_some(session, before, by=by)).images:
+def purge_session(
+    session: Session,
+    before: datetime,
+    *,
+    by: str = BY,
+    reason: str = "retention",
+    most_bytes: int | None = None,
+) -> Iterator[Purged]:
+    """Batch after batch until the session has no picture that may go, or `most_bytes` are free.
+
+    The caller may stop in between.
+    """
+    freed_bytes = 0
+    while most_bytes is None or freed_bytes < most_bytes:
+        left = None if most_bytes is None else most_bytes - freed_bytes
+        purged = purge_some(session, before, by=by, reason=reason, most_bytes=left)
+        if not purged.images:
+            return
+        freed_bytes += purged.size_bytes
         yield purged
 
 
@@ -188,38 +234,3 @@ def purge_deleted(before: datetime, *, by: str = BY) -> Iterator[Purged]:
 def is_too_much(part: int, whole: int) -> bool:
     """Removing more than half of everything is more likely a wrong setting or clock than a wish."""
     return 2 * part > whole
-
-
-def purge_in_background() -> Purged:
-    """Some pictures past RETENTION_DAYS and DELETED_DAYS are gone; an hour's work is done in several steps.
-
-    Nothing goes by retention when it would take more than half of all pictures: a person decides that, with
-    `cleanup_sessions --force`.
-    """
-    end, now, total = time.monotonic() + STEP_S, timezone.now(), Purged()
-    if settings.DELETED_DAYS is not None:
-        for purged in purge_deleted(now - timedelta(days=settings.DELETED_DAYS)):
-            total += purged
-            if time.monotonic() > end:
-                return total
-    if settings.RETENTION_DAYS is None:
-        return total
-    before = now - timedelta(days=settings.RETENTION_DAYS)
-    past = past_sessions(before)
-    # Counters of the sessions, not of the pictures: their table is small.
-    part = (
-        Session.objects.filter(pk__in=past.order_by().values("pk")).aggregate(n=Sum("image_count"))["n"] or 0
-    )
-    whole = Session.objects.aggregate(n=Sum("image_count"))["n"] or 0
-    if is_too_much(part, whole):
-        logger.warning(
-            "retention of %d days would remove %d of %d pictures: run cleanup_sessions --force once",
-            settings.RETENTION_DAYS, part, whole,
-        )  # fmt: skip
-        return total
-    for session in past[:BATCH]:
-        for purged in purge_session(session, before):
-            total += purged
-            if time.monotonic() > end:
-                return total
-    return total

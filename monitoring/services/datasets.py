@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 
 from monitoring.models import Dataset, Image
+from monitoring.services.monitors import touch_monitor
 from sessionsite.accounts.models import Organisation
-from sessionsite.accounts.services import audit
+from sessionsite.accounts.services import audit, touch_organisation
 from sessionsite.common.errors import Conflict, DomainError
 
-CHANGEABLE = ("name", "type")
+CHANGEABLE = ("name", "type", "valid_percent", "test_percent")
 KEY_MAX, NAME_MAX, TYPE_MAX = 100, 200, 40
 
 
@@ -33,6 +34,16 @@ def _checked(fields: dict) -> dict:
     if len(fields.get("type", "")) > TYPE_MAX:
         raise BadDataset(f"A dataset's type has at most {TYPE_MAX} characters.", field="type")
     return fields
+
+
+def _check_shares(dataset: Dataset, changes: dict) -> None:
+    """Both shares or none, and not over 100 percent together. Raises BadDataset."""
+    valid, test = (changes.get(name, getattr(dataset, name)) for name in ("valid_percent", "test_percent"))
+    if (valid is None) != (test is None):
+        missing = "test_percent" if test is None else "valid_percent"
+        raise BadDataset("Give both shares, or none.", field=missing)
+    if valid is not None and not (0 <= valid <= 100 and 0 <= test <= 100 and valid + test <= 100):
+        raise BadDataset("The shares are percent, not over 100 together.", field="test_percent")
 
 
 @transaction.atomic
@@ -59,9 +70,13 @@ def create_dataset(
 
 @transaction.atomic
 def change_dataset(dataset: Dataset, *, by: str, **changes) -> Dataset:
-    """The named fields (name, type) have new values, the audit trail both. Raises BadDataset."""
+    """The named fields (name, type, valid_percent, test_percent) have new values, the audit trail both.
+
+    Raises BadDataset. With new shares the split of pictures that nobody put into one may be another.
+    """
     if unknown := sorted(set(changes) - set(CHANGEABLE)):
         raise BadDataset(f"A dataset has no field {unknown[0]} to change.", field=unknown[0])
+    _check_shares(dataset, changes)
     before = {name: getattr(dataset, name) for name in changes}
     changes = {name: value for name, value in _checked(changes).items() if value != before[name]}
     if changes:
@@ -80,4 +95,9 @@ def remove_dataset(dataset: Dataset, *, by: str) -> None:
     audit(
         dataset.organisation, "removed", dataset, by=by, before={"name": dataset.name, "type": dataset.type}
     )
+    shown_on = list(dataset.monitors.order_by("pk"))
+    if shown_on:
+        touch_organisation(dataset.organisation_id)
+    for monitor in shown_on:
+        touch_monitor(monitor, urgent=True, dataset=None)
     dataset.delete()

@@ -13,11 +13,12 @@ from monitoring import boxes
 from monitoring.messages import tag_json
 from monitoring.models import Image, Tag
 from monitoring.services.errors import BadReview, RevisionMismatch
+from monitoring.services.history import UNREVIEWED, note_change, refuse_settled, set_fields
 from monitoring.services.monitors import touch_monitor
-from sessions_app import services as sessions
 from sessions_app.models import LabelCount, Session
 from sessions_app.services import counters
-from sessionsite.accounts.services import audit
+
+COMMENT_MAX = 500
 
 
 def locked(image: Image) -> Image:
@@ -46,35 +47,32 @@ def current_side(image: Image) -> dict:
         "revision": image.revision,
         "label": image.label,
         "review": image.review,
+        "review_comment": image.review_comment,
         "split": image.split,
         "tags": tags,
     }
 
 
-def note_change(image: Image, kind: str, detail: dict, *, by: str) -> None:
-    """The picture's revision is one higher and the change is in the session's journal, or the audit trail.
-
-    Everybody who looks at the session or the monitor sees it after the commit.
-    """
-    if image.session_id:
-        detail = {"image": image.key, "name": image.name, "revision": image.revision + 1, **detail}
-        sessions.append(Session.objects.get(pk=image.session_id), kind, detail=detail, by=by, is_change=True)
-    else:
-        audit(image.organisation, kind, image, by=by, after=detail)
-    Image.objects.filter(pk=image.pk).update(revision=F("revision") + 1)
-    image.refresh_from_db()
-    if image.monitor_id:
-        touch_monitor(image.monitor)
-
-
-def _checked(changes: dict) -> dict:
+def checked_fields(changes: dict) -> dict:
+    """label, review, review_comment, split as they are kept. Raises BadTag, BadReview."""
     if "label" in changes:
         changes["label"] = boxes.validate_label(changes["label"], empty_allowed=True)
     if "review" in changes and changes["review"] not in dict(Image.REVIEWS):
         raise BadReview(f"review is one of {', '.join(dict(Image.REVIEWS))}.", field="review")
+    if "review_comment" in changes:
+        changes["review_comment"] = _checked_comment(changes["review_comment"])
     if "split" in changes and changes["split"] not in dict(Image.SPLITS):
         raise BadReview("split is one of train, valid, test, or empty.", field="split")
     return changes
+
+
+def _checked_comment(comment: str) -> str:
+    comment = comment.strip()
+    if len(comment) > COMMENT_MAX:
+        raise BadReview(f"A comment has at most {COMMENT_MAX} characters.", field="review_comment")
+    if "\0" in comment:
+        raise BadReview("A comment holds no NUL characters.", field="review_comment")
+    return comment
 
 
 @transaction.atomic
@@ -82,34 +80,55 @@ def change_image(
     image: Image,
     *,
     by: str,
+    source: str = "operator",
     label: str | None = None,
     review: str | None = None,
+    review_comment: str | None = None,
     split: str | None = None,
     revision: int | None = None,
 ) -> Image:
-    """The picture's label, review mark or split is as given. Raises BadTag, BadReview, RevisionMismatch.
+    """The picture's label, review mark, comment or split is as given.
 
     revision: the picture's revision that the caller saw; None takes any.
+    Raises BadTag, BadReview, RevisionMismatch, ReviewEnded (another label while it is accepted or rejected).
     """
-    asked = {"label": label, "review": review, "split": split}
-    asked = _checked({name: value for name, value in asked.items() if value is not None})
+    asked = {"label": label, "review": review, "review_comment": review_comment, "split": split}
+    asked = checked_fields({name: value for name, value in asked.items() if value is not None})
     image = locked(image)
     check_revision(image, revision, asked)
     changes = {name: value for name, value in asked.items() if value != getattr(image, name)}
     if not changes:
         return image
-    before = {name: getattr(image, name) for name in changes}
-    if "label" in changes and image.deleted_at is None:
-        counters.count_labels(image.session_id, LabelCount.IMAGE, {before["label"]: -1, changes["label"]: 1})
-    Image.objects.filter(pk=image.pk).update(**changes)
-    note_change(image, "image_changed", {"before": before, "after": changes}, by=by)
+    if "label" in changes and changes.get("review", image.review) == image.review:
+        refuse_settled(image)
+    set_fields(image, changes | reviewed(changes, by), by=by, source=source)
+    return image
+
+
+def reviewed(changes: dict, by: str) -> dict:
+    """Who has reviewed a picture, when its mark changes: nobody for one that is unreviewed again."""
+    if "review" not in changes:
+        return {}
+    return {"reviewed_by": "" if changes["review"] == UNREVIEWED else by}
+
+
+@transaction.atomic
+def reopen_review(image: Image, *, by: str, source: str = "operator") -> Image:
+    """An accepted or rejected picture is unreviewed and may be edited again; another one stays as it is."""
+    image = locked(image)
+    if image.review in Image.SETTLED:
+        changes = {"review": UNREVIEWED}
+        set_fields(image, changes | reviewed(changes, by), by=by, source=source)
     return image
 
 
 @transaction.atomic
-def delete_image(image: Image, *, by: str) -> Image:
-    """The picture is out of sight but restorable; the session's total stays. Twice changes nothing."""
-    return _set_deleted(image, timezone.now(), "image_deleted", by)
+def delete_image(image: Image, *, by: str, even_settled: bool = False) -> Image:
+    """The picture is out of sight but restorable; the session's total stays. Twice changes nothing.
+
+    Raises ReviewEnded, unless it is lost anyway: `even_settled`.
+    """
+    return _set_deleted(image, timezone.now(), "image_deleted", by, even_settled=even_settled)
 
 
 @transaction.atomic
@@ -118,16 +137,22 @@ def restore_image(image: Image, *, by: str) -> Image:
     return _set_deleted(image, None, "image_restored", by)
 
 
-def _set_deleted(image: Image, at: datetime | None, kind: str, by: str) -> Image:
+def _set_deleted(
+    image: Image, at: datetime | None, kind: str, by: str, *, even_settled: bool = False
+) -> Image:
     image = locked(image)
     if (image.deleted_at is None) == (at is None):
         return image
+    if at is not None and not even_settled:
+        refuse_settled(image)
     sign = 1 if at is None else -1
     Image.objects.filter(pk=image.pk).update(deleted_at=at)
     if image.session_id:
         Session.objects.filter(pk=image.session_id).update(image_count=F("image_count") + sign)
         boxes_of = Counter(Tag.objects.filter(image=image).values_list("label", flat=True))
         counters.count_labels(image.session_id, LabelCount.IMAGE, {image.label: sign})
+        if image.review != UNREVIEWED:
+            counters.count_labels(image.session_id, LabelCount.REVIEW, {image.review: sign})
         counters.count_labels(
             image.session_id, LabelCount.BOX, {name: sign * n for name, n in boxes_of.items()}
         )

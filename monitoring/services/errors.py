@@ -47,3 +47,33 @@ class RevisionMismatch(PreconditionFailed):
     """Somebody changed it first; the details hold both sides."""
 
     code = "revision_mismatch"
+
+
+class ReviewEnded(Conflict):
+    """The picture was accepted or rejected: read-only until its review is reopened."""
+
+    code = "review_ended"
+
+
+class NothingToUndo(Conflict):
+    """The caller has no edit of this picture left to undo, or none undone to redo."""
+
+    code = "nothing_to_undo"
+
+
+class TagTaken(Conflict):
+    """The key of a new box was used before, on another picture or by a box that is deleted."""
+
+    code = "tag_taken"
+
+
+class TermOver(Conflict):
+    """It was deleted more than DELETED_DAYS ago."""
+
+    code = "term_over"
+
+
+class TooManyPictures(DomainError):
+    """A bulk verb takes a bounded number of pictures; narrower filters help."""
+
+    code = "too_many_pictures"

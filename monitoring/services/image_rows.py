@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -16,16 +16,16 @@ from monitoring.models import Image
 from monitoring.services.errors import IdempotencyMismatch, NotStarted, QuotaExceeded, Unstorable
 from sessions_app.models import LabelCount
 from sessions_app.services import counters
+from sessions_app.store import EventRow, insert_events
 from sessionsite.accounts.services import touch_organisation
 from sessionsite.common.clock import iso
-from sessionsite.common.errors import Busy, DomainError
+from sessionsite.common.databases import UNAVAILABLE, unavailable
+from sessionsite.common.errors import DomainError
 from sessionsite.common.files import Batch
 from sessionsite.common.files import publish as publish_files
 from sessionsite.common.live import publish_on_commit
 
 logger = logging.getLogger(__name__)
-
-TRANSIENT = (OperationalError, InterfaceError)  # of the database, not of a row: halving would ask in vain
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _commit_halving(pending: list[Pending]) -> None:
     try:
         with transaction.atomic():
             _write_rows(pending)
-    except TRANSIENT as error:
+    except UNAVAILABLE as error:  # halving would ask in vain
         _settle_after(error, pending)
         return
     except DatabaseError as error:
@@ -98,10 +98,8 @@ def _settle_after(error: Exception, pending: list[Pending]) -> None:
     """The items are refused, or kept when the database has their rows: the connection may die in a commit."""
     logger.error("%d pictures could not be stored: %s", len(pending), error)
     for item in pending:
-        if isinstance(error, TRANSIENT):
-            item.result = Busy("The database does not answer; send again.")
-        else:
-            item.result = Unstorable("The picture could not be stored.")
+        refused = isinstance(error, UNAVAILABLE)
+        item.result = unavailable(error) if refused else Unstorable("The picture could not be stored.")
     try:
         rows = Image.objects.filter(key__in=[item.row.key for item in pending])
         sessions = dict(rows.values_list("key", "session__key"))
@@ -263,14 +261,9 @@ def _journal(session_id: int, key: str, items: list[Pending], revision: int, seq
     shown = [
         {"key": row.key, "name": row.name, "label": row.label, "taken_at": iso(row.taken_at)} for row in rows
     ]
-    store.insert_event(
-        session_id,
-        organisation_id=rows[0].organisation_id,
-        seq=seq,
-        kind="late_image_added" if late else "images_added",
-        at=rows[-1].received_at,
-        detail={"count": len(rows), "images": shown},
-    )
+    kind = "late_image_added" if late else "images_added"
+    detail = {"count": len(rows), "images": shown}
+    insert_events([EventRow(session_id, rows[0].organisation_id, seq, kind, rows[-1].received_at, detail)])
     counters.count_labels(session_id, LabelCount.IMAGE, Counter(row.label for row in rows))
     if late:
         touch_organisation(rows[0].organisation_id)

@@ -135,8 +135,7 @@ class Checked:
         """Its files lie under temporary names, synced as DURABILITY asks. Raises NoRoom."""
         files = inflight().batch()
         try:
-            files.add(self.row.file_path, self.original)
-            files.add(self.row.thumbnail_path, self.thumbnail)
+            files.add_all([(self.row.file_path, self.original), (self.row.thumbnail_path, self.thumbnail)])
         except BaseException:
             files.discard()
             raise

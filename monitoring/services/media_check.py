@@ -41,11 +41,15 @@ class Walk:
 
 
 def _media_entries(folder: Path, depth: int = 0) -> Iterator[os.DirEntry]:
-    with os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:  # emptied and removed meanwhile
+        return
     for entry in listed:
         if entry.is_dir(follow_symlinks=False):
-            if depth or entry.name != INFLIGHT:
+            # Names with a dot in front are ours: the quarantine, a restore on its way.
+            if depth or not (entry.name == INFLIGHT or entry.name.startswith(".")):
                 yield from _media_entries(Path(entry.path), depth + 1)
         else:
             yield entry
@@ -130,6 +134,15 @@ def remove_left_over(*, uploads_only: bool = False) -> int:
             os.unlink(file.path)
             freed_bytes += file.size_bytes
     return freed_bytes
+
+
+def remove_one_left_over(path: str) -> bool:
+    """The temporary file is gone; False when it is not one, is still being written, or went by itself."""
+    with suppress(FileNotFoundError):
+        if Path(path).lstat().st_mtime < time.time() - GRACE_S:
+            os.unlink(path)
+            return True
+    return False
 
 
 def remove_left_over_uploads() -> int:

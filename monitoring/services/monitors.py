@@ -131,6 +131,8 @@ def change_monitor(monitor: Monitor, *, by: str, **changes) -> Monitor:
     changes = {name: value for name, value in changes.items() if value != before[name]}
     if not changes:
         return monitor
+    if "name" in changes and monitor.current_session_id:
+        _show_name(monitor.current_session)
     touch_organisation(monitor.organisation_id)
     touch_monitor(monitor, urgent=True, **changes)
     audit(
@@ -142,6 +144,13 @@ def change_monitor(monitor: Monitor, *, by: str, **changes) -> Monitor:
         after=_audited(changes),
     )
     return monitor
+
+
+def _show_name(session: Session) -> None:
+    """Whoever looks at the session sees that its monitor has another name."""
+    Session.objects.filter(pk=session.pk).update(revision=F("revision") + 1)
+    session.refresh_from_db(fields=["revision"])
+    publish_on_commit(f"session:{session.key}", revision=session.revision)
 
 
 @transaction.atomic

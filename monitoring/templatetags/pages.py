@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils.html import format_html
 
-from sessionsite.common.clock import iso
+from sessionsite.common.clock import iso, parse_iso
 
 register = template.Library()
 
@@ -35,12 +36,34 @@ def moment(value: datetime | str | None, form: str = "moment"):
     )
 
 
+@register.filter
+def at_site(text: str, zone: str) -> str:
+    """ "2026-11-21 09:07" in that zone: what is printed goes by the clock of its place."""
+    return f"{parse_iso(text).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
 @register.simple_tag
 def duration(start: datetime, end: datetime) -> str:
     """ "12:44" or "3:05:09"."""
-    seconds = max(0, int((end - start).total_seconds()))
-    hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
+    return lasted(max(0, (end - start).total_seconds()))
+
+
+@register.filter
+def lasted(seconds: float) -> str:
+    """ "12:44" or "3:05:09"."""
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return f"{hours}:{minutes:02}:{int(seconds) % 60:02}" if hours else f"{minutes}:{int(seconds) % 60:02}"
+
+
+@register.filter
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+@register.filter(name="seconds")
+def in_seconds(value: float) -> str:
+    """ "45 s", "2.5 s"."""
+    return f"{round(value, 1):g} s"
 
 
 @register.simple_tag

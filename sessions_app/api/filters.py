@@ -7,7 +7,7 @@ from django_filters import rest_framework as filters
 
 from sessions_app.messages import SEVERITIES
 from sessions_app.models import LabelCount, Session
-from sessions_app.services.journal import SEVERITY_WORDS
+from sessions_app.services.markers import SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter
@@ -40,6 +40,7 @@ class SessionFilters(OrganisationFilters):
 
     def with_label(self, queryset, name, value):
         counts = LabelCount.objects.filter(session=OuterRef("pk"), label=value, count__gt=0)
+        counts = counts.exclude(of=LabelCount.REVIEW)
         return queryset.filter(Exists(counts))
 
     def search(self, queryset, name, value):

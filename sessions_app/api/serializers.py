@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from sessions_app.messages import EventMessage, SessionMessage
-from sessions_app.services.journal import MARKER_LABEL_MAX, SEVERITY_WORDS
+from sessions_app.services.markers import LABEL_MAX, SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.common.api.fields import (
     MomentField,
@@ -24,6 +24,7 @@ SessionSerializer = shape_of(
     state=serializers.ChoiceField(choices=State.choices),
     labels=serializers.DictField(child=serializers.IntegerField(), help_text="Pictures per label."),
     tag_counts=serializers.DictField(child=serializers.IntegerField(), help_text="Boxes per label."),
+    reviews=serializers.DictField(child=serializers.IntegerField(), help_text="Pictures per review mark."),
 )
 EventSerializer = shape_of(
     EventMessage, name="Event", severity=serializers.ChoiceField(choices=SEVERITY_WORDS)
@@ -56,13 +57,29 @@ class SessionStartSerializer(StrictSerializer):
     elcor = serializers.BooleanField(default=False, help_text="Its frames get a subtext.")
 
 
+NOTES_MAX = 20_000
+
+
+class NotesSerializer(serializers.Serializer):
+    """A session's notes and who wrote them last."""
+
+    text = serializers.CharField()
+    revision = serializers.IntegerField(help_text="Of the notes alone; their ETag.")
+    by = serializers.CharField()
+    at = MomentField(allow_null=True)
+
+
+class NewNotesSerializer(StrictSerializer):
+    text = TextField(max_length=NOTES_MAX, allow_blank=True, trim_whitespace=False)
+
+
 class SessionChangeSerializer(StrictSerializer):
     name = TextField(max_length=200, allow_blank=True, required=False)
-    notes = TextField(max_length=20_000, allow_blank=True, required=False, trim_whitespace=False)
+    notes = TextField(max_length=NOTES_MAX, allow_blank=True, required=False, trim_whitespace=False)
 
 
 class MarkerSerializer(StrictSerializer):
-    label = TextField(max_length=MARKER_LABEL_MAX)
+    label = TextField(max_length=LABEL_MAX)
     at = MomentField(required=False, help_text="Now, unless given.")
     severity = serializers.ChoiceField(choices=SEVERITY_WORDS, default="info")
     detail = serializers.DictField(required=False, help_text="Whatever else belongs to it.")

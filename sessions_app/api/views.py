@@ -21,13 +21,17 @@ from sessions_app.api.serializers import (
     EventSerializer,
     JournalQuery,
     MarkerSerializer,
+    NewNotesSerializer,
+    NotesSerializer,
     SessionChangeSerializer,
     SessionSerializer,
     SessionStartSerializer,
 )
-from sessions_app.messages import event_json, session_json
+from sessions_app.messages import event_json, notes_json, session_json
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.api.organisations import only_organisation, organisation_for
+from sessionsite.common.api.conditional import if_match, revision_etag
+from sessionsite.common.api.tables import CsvListed, csv_action
 from sessionsite.common.api.views import BaseViewSet, Listed, Retrieved
 
 SESSION_KEY = "se_[0-9a-z]{26}"
@@ -38,34 +42,62 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="The same key again returns the first answer and changes nothing.",
 )
 
+SESSION_COLUMNS = (
+    "key", "name", "kind", "state", "end_reason", "monitor", "monitor_name", "organisation", "started_by",
+    "started_at", "stopped_at", "duration_s", "total_counter", "image_count", "size_bytes", "labels",
+    "tag_counts", "devices", "notes",
+)  # fmt: skip
+EVENT_COLUMNS = ("session", "monitor", "seq", "kind", "severity", "at", "device", "by", "detail")
+
+IF_MATCH_NOTES = OpenApiParameter(
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    required=True,
+    description='The revision of the notes that was changed, such as `"7"`, or `*`. 412 with another.',
+)
+
 
 @extend_schema(tags=["sessions"])
 @extend_schema_view(
     list=extend_schema(summary="Sessions, newest first"),
     retrieve=extend_schema(summary="One session: the same object as on its live topic"),
 )
-class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
+class SessionViewSet(AttachedDevices, CsvListed, Listed, Retrieved, BaseViewSet):
     queryset = Session.objects.for_messages()
     serializer_class = SessionSerializer
     filterset_class = SessionFilters
     lookup_field, lookup_value_regex = "key", SESSION_KEY
     keyset = ("-started_at", "-id")
+    csv_name, csv_columns = "sessions", SESSION_COLUMNS
     required_rights = {
         "create": "control",
         "partial_update": "control",
+        "set_notes": "control",
         "start_recording": "control",
         "stop_recording": "control",
+        "pin": "control",
+        "unpin": "control",
         "add_marker": "control",
         "frames": "ingest",
         "add_device": "control",
         "remove_device": "control",
     }
+    rate_scopes = {"frames": "ingest", "add_marker": "ingest"}
 
     def render(self, obj) -> dict:
         return session_json(obj)
 
     def list(self, request):
         return self.listed(only_organisation(self.get_queryset(), self.caller))
+
+    @csv_action("The list as CSV, a line per session")
+    def csv(self, request):
+        return self.csv_of(only_organisation(self.get_queryset(), self.caller))
+
+    def csv_row(self, obj) -> dict:
+        lasted = obj.stopped_at and round((obj.stopped_at - obj.started_at).total_seconds(), 3)
+        return session_json(obj) | {"duration_s": lasted}
 
     @extend_schema(
         summary="Start an annotation session",
@@ -98,6 +130,28 @@ class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
         services.set_name_notes(session, by=self.by, **self.checked(SessionChangeSerializer))
         return self._answer(session)
 
+    @extend_schema(summary="Its notes", responses=NotesSerializer)
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def notes(self, request, key):
+        return self._notes(self.get_object())
+
+    @extend_schema(
+        summary="Write the notes; 412 `notes_mismatch` shows both sides",
+        request=NewNotesSerializer,
+        responses=NotesSerializer,
+        parameters=[IF_MATCH_NOTES],
+    )
+    @notes.mapping.put
+    def set_notes(self, request, key):
+        session = self.get_object()
+        revision = if_match(request, required=True, current=session.notes_revision)
+        asked = self.checked(NewNotesSerializer)
+        return self._notes(services.set_notes(session, asked["text"], by=self.by, revision=revision))
+
+    @staticmethod
+    def _notes(session: Session) -> Response:
+        return Response(notes_json(session), headers={"ETag": revision_etag(session.notes_revision)})
+
     @extend_schema(summary="Keep what arrives as a recording", request=None, responses=SessionSerializer)
     @action(detail=True, methods=["post"])
     def start_recording(self, request, key):
@@ -107,6 +161,18 @@ class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
     @action(detail=True, methods=["post"])
     def stop_recording(self, request, key):
         return self._answer(services.stop_recording(self.get_object(), by=self.by))
+
+    @extend_schema(
+        summary="Keep its pictures whatever retention says", request=None, responses=SessionSerializer
+    )
+    @action(detail=True, methods=["post"])
+    def pin(self, request, key):
+        return self._answer(services.pin_session(self.get_object(), by=self.by))
+
+    @extend_schema(summary="Retention may remove its pictures again", responses={200: SessionSerializer})
+    @pin.mapping.delete
+    def unpin(self, request, key):
+        return self._answer(services.pin_session(self.get_object(), by=self.by, pinned=False))
 
     @extend_schema(
         summary="The journal from a number on", parameters=[JournalQuery], responses=EventPageSerializer
@@ -163,13 +229,21 @@ class SessionViewSet(AttachedDevices, Listed, Retrieved, BaseViewSet):
 @extend_schema_view(
     list=extend_schema(summary="What happened, newest first, without the arrival of pictures")
 )
-class EventViewSet(Listed, BaseViewSet):
+class EventViewSet(CsvListed, Listed, BaseViewSet):
     queryset = SessionEvent.objects.for_messages().notable()
     serializer_class = EventSerializer
     filterset_class = EventFilters
+    csv_name, csv_columns = "events", EVENT_COLUMNS
 
     def render(self, obj) -> dict:
         return event_json(obj)
 
     def list(self, request):
         return self.listed(only_organisation(self.get_queryset(), self.caller))
+
+    @csv_action("The list as CSV, a line per event")
+    def csv(self, request):
+        return self.csv_of(only_organisation(self.get_queryset(), self.caller))
+
+    def csv_row(self, obj) -> dict:
+        return event_json(obj) | {"by": obj.detail.get("by", "")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from django.db import connection
@@ -30,13 +31,25 @@ def count_labels(session_id: int | None, of: str, changes: Mapping[str, int]) ->
 
 
 def count_flow(session_id: int, per_second: Mapping[int, int]) -> None:
-    """The buckets of these Unix seconds hold so many items more, in the caller's transaction."""
+    """The buckets of these Unix seconds, and their minutes, hold so many items more.
+
+    In the caller's transaction. Seconds are forgotten after two hours, minutes stay with the session.
+    """
+    per_minute: Counter[int] = Counter()
+    for second, count in per_second.items():
+        per_minute[second // 60] += count
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO sessions_app_flowbucket (session_id, second, count) VALUES (%s, %s, %s) "
             "ON CONFLICT (session_id, second) "
             "DO UPDATE SET count = sessions_app_flowbucket.count + excluded.count",
             [(session_id, second, count) for second, count in sorted(per_second.items())],
+        )
+        cursor.executemany(
+            "INSERT INTO sessions_app_sessionminute (session_id, minute, count) VALUES (%s, %s, %s) "
+            "ON CONFLICT (session_id, minute) "
+            "DO UPDATE SET count = sessions_app_sessionminute.count + excluded.count",
+            [(session_id, minute, count) for minute, count in sorted(per_minute.items())],
         )
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from devices.models import Device
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.services import touch_organisation
-from sessionsite.common.errors import DomainError, Unprocessable
+from sessionsite.common.errors import Unprocessable
 from sessionsite.common.live import publish_on_commit
 
 # What the live wall's event list shows at once; other kinds appear there with the next of these.
@@ -36,13 +36,7 @@ ON_THE_WALL = frozenset(
         "became_safe",
     }
 )
-MARKER_LABEL_MAX = 200
 DEDUP_KEY_MAX = 80
-SEVERITY_WORDS = ("info", "warning", "error")
-
-
-class BadMarker(DomainError):
-    code = "bad_marker"
 
 
 class DedupMismatch(Unprocessable):
@@ -107,34 +101,3 @@ def announce(session: Session, kind: str) -> None:
     )
     if on_the_wall:
         touch_organisation(session.organisation_id)
-
-
-def mark(
-    session: Session,
-    *,
-    label: str,
-    by: str,
-    at: datetime | None = None,
-    severity: str = "info",
-    detail: dict | None = None,
-    device: Device | None = None,
-    dedup_key: str | None = None,
-) -> SessionEvent:
-    """A person or device pointed at a moment. detail: JSON of the caller's, kept as it is.
-
-    dedup_key: the same key again returns the first entry. Raises BadMarker without a label or for a severity
-    that does not exist, DedupMismatch when the key came with another label or detail.
-    """
-    label = label.strip()
-    if not label or len(label) > MARKER_LABEL_MAX:
-        raise BadMarker(f"A marker needs a label of 1 to {MARKER_LABEL_MAX} characters.")
-    if severity not in SEVERITY_WORDS:
-        raise BadMarker(f"severity is one of {', '.join(SEVERITY_WORDS)}.", field="severity")
-    if dedup_key is not None and not 1 <= len(dedup_key) <= DEDUP_KEY_MAX:
-        raise BadMarker(f"An idempotency key has 1 to {DEDUP_KEY_MAX} characters.")
-    told = {"label": label, "severity": severity, **({"detail": detail} if detail else {})}
-    key = None if dedup_key is None else f"marker:{dedup_key}"
-    event = append(session, "marker", detail=told, by=by, at=at, device=device, dedup_key=key)
-    if any(event.detail.get(name) != told.get(name) for name in ("label", "severity", "detail")):
-        raise DedupMismatch("This idempotency key came with another marker before.", seq=event.seq)
-    return event

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services import journal
-from sessions_app.states import MOVES, Kind, State
+from sessions_app.states import MOVES, TERMINAL, Kind, State
 from sessionsite.accounts.models import Organisation
 from sessionsite.common.errors import Conflict
 from sessionsite.common.live import publish_on_commit
@@ -86,6 +87,7 @@ def move(
 ) -> Session:
     """`session` is in state `to`, its journal says so, its readers are woken.
 
+    A state that nothing leaves sets the stop time, if it is not set.
     kind: the journal entry's kind. changes: other fields of the row that change in the same UPDATE.
     Raises IllegalMove, also when another worker moved first.
     """
@@ -95,10 +97,14 @@ def move(
             f"A session that is {before} cannot become {to}.", session=session.key, state=before
         )
     entry = {**(detail or {}), "from": before, "to": to, "by": by}
+    if to == State.ERROR:
+        entry.setdefault("severity", "error")
     if reason:
         entry["reason"] = changes["end_reason"] = reason
     elif to == State.ACTIVE:
         changes["end_reason"] = ""  # it goes on after all
+    if to in TERMINAL:
+        changes.setdefault("stopped_at", Coalesce("stopped_at", Value(timezone.now())))
     with transaction.atomic():
         mine = Session.objects.filter(pk=session.pk, state=before)
         if not mine.update(state=to, revision=F("revision") + 1, last_seq=F("last_seq") + 1, **changes):
@@ -181,17 +187,3 @@ def interrupt(session: Session, *, by: str, reason: str) -> Session:
     if lock(session).state != State.ERROR:
         move(session, State.ERROR, by=by, reason=reason, kind="stale" if reason == "stale" else "moved")
     return end_session(session, by=by, reason=reason)
-
-
-@transaction.atomic
-def set_name_notes(
-    session: Session, *, by: str, name: str | None = None, notes: str | None = None
-) -> Session:
-    """The session's name or notes are as given; a change is in the journal with the old value."""
-    lock(session)
-    if name is not None and name != session.name:
-        journal.append(session, "renamed", detail={"before": session.name, "after": name}, by=by, name=name)
-    if notes is not None and notes != session.notes:
-        journal.append(session, "notes_changed", detail={"before": session.notes}, by=by, notes=notes)
-        show_on_monitor(session)
-    return session

@@ -28,6 +28,12 @@ def detach_device(session: Session, device: Device, *, by: str) -> bool:
     return True
 
 
+def leave_open_sessions(device: Device, by: str) -> None:
+    """`device` takes no part in any open session: it is about to be removed."""
+    for session in Session.objects.open().filter(devices=device).order_by("pk"):
+        detach_device(session, device, by=by)
+
+
 def _note(session: Session, kind: str, device: Device, by: str) -> None:
     detail = {"name": device.name, "type": device.type, "slot": device.slot}
     append(session, kind, detail=detail, by=by, device=device, is_change=True)

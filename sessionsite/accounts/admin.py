@@ -4,28 +4,48 @@ from __future__ import annotations
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from sessionsite.accounts import services
 from sessionsite.accounts.admin_base import ScopedAdmin, VerbForm, caller_of, verb_action
 from sessionsite.accounts.admin_parts import age, chip, moment
+from sessionsite.accounts.forms import AdminLoginForm
 from sessionsite.accounts.models import ApiToken, AuditEntry, Membership, Organisation, User
+from sessionsite.accounts.sentences import sentence
 from sessionsite.common.access import RIGHTS
 from sessionsite.common.errors import DomainError
 
 admin.site.unregister(Group)  # rights come from memberships
+admin.site.login_form = AdminLoginForm
 admin.site.enable_nav_sidebar = False  # wide lists need the room; the way back stands above each page
+
+
+class PersonForm(UserChangeForm):
+    """Nobody is shut out who is the last admin somewhere."""
+
+    def clean_is_active(self):
+        is_active = self.cleaned_data["is_active"]
+        if self.instance.is_active and not is_active:
+            alone = services.organisations_left_alone_by(self.instance)
+            if names := ", ".join(alone.values_list("name", flat=True)):
+                raise forms.ValidationError(
+                    f"They are the last admin of {names}: make somebody else admin first."
+                )
+        return is_active
 
 
 @admin.register(User)
 class PeopleAdmin(UserAdmin):
     """Who may log in. Superusers alone see this: a name is not bound to one organisation."""
 
+    form = PersonForm
     list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("username__startswith", "email__startswith")
@@ -123,6 +143,13 @@ class MembershipAdmin(ScopedAdmin):
 
     def change_by_verb(self, request, obj, changes):
         services.set_role(obj.user, obj.organisation, changes["role"], by=caller_of(request).name)
+
+    def delete_view(self, request, object_id, extra_context=None):
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as error:
+            messages.error(request, error.message)
+            return redirect("admin:accounts_membership_change", object_id)
 
     def delete_model(self, request, obj):
         services.set_role(obj.user, obj.organisation, None, by=caller_of(request).name)
@@ -245,7 +272,7 @@ class AuditEntryAdmin(ScopedAdmin):
     """What changed outside any session. Nothing here can be changed."""
 
     view_right = "admin"
-    list_display = ("when", "actor", "verb", "object_type", "object_key", "organisation")
+    list_display = ("when", "words", "verb", "object_type", "object_key", "organisation")
     list_display_links = ("when",)
     list_select_related = ("organisation",)
     list_filter = (("at", admin.DateFieldListFilter),)
@@ -262,6 +289,10 @@ class AuditEntryAdmin(ScopedAdmin):
         # (object_type, object_key) is the index: name the few types instead of reading the whole table.
         types = [model._meta.model_name for model in apps.get_models()]
         return found.filter(object_type__in=types) if term else found
+
+    @admin.display(description="what")
+    def words(self, entry):
+        return sentence(entry)
 
     @admin.display(description="at", ordering="pk")
     def when(self, entry):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from datetime import timedelta
 
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from sessionsite.accounts.models import ApiToken, Membership, User
 from sessionsite.common.access import NO_RIGHTS, ROLE_RIGHTS, Caller, limited_rights
 
-LAST_USED_EVERY = timedelta(minutes=1)  # a token's last use is written at most this often
+logger = logging.getLogger(__name__)
+
+LAST_USED_EVERY = timedelta(minutes=1)  # the last use of a token or a login is written at most this often
 
 
 def digest_of(secret: str) -> str:
@@ -23,6 +28,7 @@ def caller_of_user(user) -> Caller:
     """The caller that a logged-in user is; nobody's rights for an anonymous or deactivated one."""
     if not user.is_authenticated or not user.is_active:
         return Caller(name="nobody")
+    _note_seen(user)
     roles = Membership.objects.filter(user_id=user.pk).values_list("organisation_id", "role")
     return Caller(
         name=user.get_username(),
@@ -32,9 +38,16 @@ def caller_of_user(user) -> Caller:
     )
 
 
-def caller_of_user_id(user_id: int) -> Caller | None:
+def caller_of_user_id(user_id: int, auth_hash: str | None = None) -> Caller | None:
+    """auth_hash: None for a user who has another password by now than then."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
-    return caller_of_user(user) if user else None
+    if user is None or (auth_hash is not None and not is_hash_of(user, auth_hash)):
+        return None
+    return caller_of_user(user)
+
+
+def is_hash_of(user: User, auth_hash: str) -> bool:
+    return constant_time_compare(user.get_session_auth_hash(), auth_hash)
 
 
 def _caller_of_token_row(token: ApiToken) -> Caller:
@@ -71,8 +84,21 @@ def caller_again(caller: Caller) -> Caller | None:
     return caller_of_user_id(caller.user_id) if caller.user_id else None
 
 
+def _note_seen(user: User) -> None:
+    now = timezone.now()
+    if user.last_seen_at is None or now - user.last_seen_at > LAST_USED_EVERY:
+        stale = Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=now - LAST_USED_EVERY)
+        try:
+            User.objects.filter(stale, pk=user.pk).update(last_seen_at=now)
+        except OperationalError as error:
+            logger.warning("it could not be noted who was seen: %s", error)
+
+
 def _note_use(token: ApiToken) -> None:
     now = timezone.now()
     if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY)
-        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+        try:
+            ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+        except OperationalError as error:  # a full disk must not keep anybody from reading
+            logger.warning("the use of a token could not be noted: %s", error)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http.request import split_domain_port, validate_host
 
+from sessionsite.accounts import rates
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import (
     caller_of_token,
@@ -19,7 +20,7 @@ from sessionsite.accounts.callers import (
     caller_of_user,
     caller_of_user_id,
 )
-from sessionsite.accounts.services import redeem_ticket
+from sessionsite.accounts.services import redeem_with_hash
 from sessionsite.common.access import Caller
 from sessionsite.common.consumers import Identified, Identify
 from sessionsite.common.errors import NotAuthenticated
@@ -48,19 +49,23 @@ class CookieCredential:
 
 @dataclass(frozen=True)
 class UserCredential:
-    """A person known by a ticket, which did not say from which login."""
+    """A person known by a ticket, which did not say from which login: dead after a new password."""
 
     user_id: int
+    auth_hash: str
 
     def caller_now(self) -> Caller | None:
-        return caller_of_user_id(self.user_id)
+        return caller_of_user_id(self.user_id, self.auth_hash)
 
 
 def _of_ticket(secret: str) -> Identified | None:
-    caller = redeem_ticket(secret)
-    if caller is None:
+    found = redeem_with_hash(secret)
+    if found is None:
         return None
-    return caller, TokenCredential(caller.token_id) if caller.token_id else UserCredential(caller.user_id)
+    caller, auth_hash = found
+    if caller.token_id:
+        return caller, TokenCredential(caller.token_id)
+    return caller, UserCredential(caller.user_id, auth_hash)
 
 
 def _of_token(secret: str) -> Identified | None:
@@ -83,6 +88,8 @@ class AccountsIdentify(Identify):
             found = await read_in_thread(_of_token, secret)
             if found is None:
                 raise NotAuthenticated("This token is unknown, expired or revoked.")
+            if scope["type"] == "http":
+                await rates.admit_async(found[0])
             return found
         session_key = cookie_in(headers.get(b"cookie", ""), settings.SESSION_COOKIE_NAME)
         if session_key and (any_origin or is_own_origin(headers.get(b"origin"), headers.get(b"host", ""))):

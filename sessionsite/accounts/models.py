@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from sessionsite.accounts.querysets import ApiTokenQuerySet, OrganisationQuerySet
+from sessionsite.accounts.querysets import ApiTokenQuerySet, InviteQuerySet, OrganisationQuerySet
 from sessionsite.common.access import RIGHTS, ROLES, VisibleQuerySet
 from sessionsite.common.ids import new_key
 
@@ -18,8 +18,14 @@ def new_token_key() -> str:
     return new_key("tk")
 
 
+def new_invite_key() -> str:
+    return new_key("iv")
+
+
 class User(AbstractUser):
-    """A person who logs in."""
+    """A person who logs in. last_seen_at: a minute exact."""
+
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
 
 class Organisation(models.Model):
@@ -88,12 +94,55 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
+class Invite(models.Model):
+    """A one-time link by which somebody becomes a member. Only the sha256 of its secret is kept."""
+
+    key = models.CharField(max_length=40, unique=True, default=new_invite_key, editable=False)
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="invites")
+    role = models.CharField(max_length=16, choices=ROLE_CHOICES)
+    note = models.CharField(max_length=200, blank=True, help_text="For whom it is meant.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    inviter = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, editable=False)
+    used_by = models.CharField(max_length=200, blank=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+
+    objects = InviteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self):
+        return f"invitation of {self.organisation} as {self.role}"
+
+
+class LoginTries(models.Model):
+    """Tries to log in since `began_at`: from one address, for one account, or both; see logins.py.
+
+    Names are hashed: people type passwords where a name belongs.
+    """
+
+    name = models.CharField(max_length=80, primary_key=True)
+    began_at = models.DateTimeField(db_index=True)
+    tries = models.IntegerField(default=0)
+
+    def __str__(self):
+        return f"{self.name}: {self.tries}"
+
+
 class Ticket(models.Model):
-    """A one-time pass for a socket or an event stream, good for 30 seconds."""
+    """A one-time pass for a socket or an event stream, good for 30 seconds.
+
+    auth_hash: of the person's password when it was issued; a new one ends what the ticket opened.
+    """
 
     digest = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
     token = models.ForeignKey(ApiToken, models.CASCADE, null=True, related_name="+")
+    auth_hash = models.CharField(max_length=128, blank=True)
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
@@ -105,6 +154,24 @@ class Ticket(models.Model):
 
     def __str__(self):
         return f"ticket until {self.expires_at:%T}"
+
+
+class RateWindow(models.Model):
+    """How many requests of one kind somebody made in the minute that began then; see rates/stores.py.
+
+    began: Unix seconds. granted, asked, cap: the last question to this row. Only PostgreSQL without Redis
+    counts here, in a table that is not logged; SQLite has a file of its own for this.
+    """
+
+    name = models.CharField(max_length=80, primary_key=True)
+    began = models.FloatField()
+    taken = models.IntegerField()
+    granted = models.IntegerField()
+    asked = models.IntegerField()
+    cap = models.IntegerField()
+
+    def __str__(self):
+        return f"{self.name}: {self.taken}"
 
 
 class AuditEntry(models.Model):

@@ -26,3 +26,9 @@ class ApiTokenQuerySet(VisibleQuerySet):
             Q(owner__isnull=True) | Q(owner__is_active=True),
             revoked_at__isnull=True,
         )
+
+
+class InviteQuerySet(VisibleQuerySet):
+    def usable(self):
+        """Invitations that may still be accepted."""
+        return self.filter(used_at=None, withdrawn_at=None, expires_at__gt=timezone.now())

@@ -15,11 +15,21 @@ from django.utils import timezone
 from sessionsite.accounts.callers import (
     caller_again,
     caller_of_token,
+    caller_of_token_id,
     caller_of_user,
     caller_of_user_id,
     digest_of,
 )
-from sessionsite.accounts.models import SLUG, ApiToken, AuditEntry, Membership, Organisation, Ticket, User
+from sessionsite.accounts.models import (
+    SLUG,
+    ApiToken,
+    AuditEntry,
+    Invite,
+    Membership,
+    Organisation,
+    Ticket,
+    User,
+)
 from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, ROLES, Caller
 from sessionsite.common.errors import Conflict, DomainError, NotAllowed
 from sessionsite.common.live import publish_on_commit
@@ -48,6 +58,12 @@ class MoreThanYouHave(NotAllowed):
     """Nobody gives away rights that they do not hold."""
 
     code = "more_than_you_have"
+
+
+class LastAdmin(Conflict):
+    """Without an admin nobody could let anybody in again."""
+
+    code = "last_admin"
 
 
 def audit(
@@ -85,10 +101,29 @@ def create_organisation(slug: str, *, name: str = "", by: str) -> Organisation:
 
 
 @transaction.atomic
-def set_role(user: User, organisation: Organisation, role: str | None, *, by: str) -> Membership | None:
-    """`user` has `role` in `organisation`; None removes them. Open sockets notice within seconds."""
+def set_role(
+    user: User,
+    organisation: Organisation,
+    role: str | None,
+    *,
+    by: str,
+    within: frozenset[str] | None = None,
+) -> Membership | None:
+    """`user` has `role` in `organisation`; None removes them. Open sockets notice within seconds.
+
+    within: the rights of the one who gives it; None gives any. The invitations of somebody who is no admin
+    any more are withdrawn. Raises BadRole, MoreThanYouHave, LastAdmin.
+    """
     if role is not None and role not in ROLES:
         raise BadRole(f"There is no role {role}; use one of {', '.join(ROLES)}.", role=role)
+    if within is not None and role and (more := sorted(ROLE_RIGHTS[role] - within)):
+        raise MoreThanYouHave(f"You cannot give a right that you lack: {', '.join(more)}.", rights=more)
+    hold_members_of(organisation)
+    if role != "admin":
+        _keep_an_admin(user, organisation)
+        Invite.objects.usable().filter(organisation=organisation, inviter=user).update(
+            withdrawn_at=timezone.now()
+        )
     member = Membership.objects.filter(user=user, organisation=organisation).first()
     before = member and {"user": user.get_username(), "role": member.role}
     if role is None:
@@ -108,6 +143,33 @@ def set_role(user: User, organisation: Organisation, role: str | None, *, by: st
         after={"user": user.get_username(), "role": role},
     )
     return member
+
+
+def hold_members_of(organisation: Organisation) -> None:
+    """Nobody else changes its members in this transaction: two who remove each other meet here."""
+    Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
+
+
+def organisations_left_alone_by(user: User):
+    """The organisations whose only active admin is `user`."""
+    administered = Organisation.objects.filter(memberships__user=user, memberships__role="admin")
+    others = Membership.objects.filter(role="admin", user__is_active=True).exclude(user=user)
+    return administered.exclude(pk__in=others.values("organisation"))
+
+
+def _keep_an_admin(user: User, organisation: Organisation) -> None:
+    if user.is_active and organisations_left_alone_by(user).filter(pk=organisation.pk).exists():
+        raise LastAdmin(f"{user} is the last admin of {organisation}: make somebody else admin first.")
+
+
+@transaction.atomic
+def change_password(user: User, password: str) -> None:
+    """`user` has this password; every other login of theirs, and what tickets opened, is dead in seconds."""
+    user.set_password(password)
+    User.objects.filter(pk=user.pk).update(password=user.password)
+    Ticket.objects.filter(user=user).delete()
+    for member in user.memberships.select_related("organisation"):
+        audit(member.organisation, "changed_password", user, by=user.get_username())
 
 
 @transaction.atomic
@@ -171,8 +233,10 @@ def issue_ticket(caller: Caller) -> tuple[str, datetime]:
     """A secret that stands for `caller` once, within 30 s, and the moment it ends."""
     Ticket.objects.filter(expires_at__lt=timezone.now() - TICKET_LIFE).delete()
     secret, expires_at = secrets.token_urlsafe(32), timezone.now() + TICKET_LIFE
+    is_person = caller.token_id is None
     Ticket.objects.create(
         digest=digest_of(secret),
+        auth_hash=User.objects.get(pk=caller.user_id).get_session_auth_hash() if is_person else "",
         expires_at=expires_at,
         token_id=caller.token_id,
         user_id=None if caller.token_id else caller.user_id,
@@ -181,11 +245,24 @@ def issue_ticket(caller: Caller) -> tuple[str, datetime]:
 
 
 def redeem_ticket(secret: str) -> Caller | None:
-    """The caller a ticket stands for; None when it is unknown, used or over. The delete decides a race."""
+    """The caller a ticket stands for; None when it is unknown, used or over."""
+    found = redeem_with_hash(secret)
+    return found and found[0]
+
+
+def redeem_with_hash(secret: str) -> tuple[Caller, str] | None:
+    """The caller a ticket stands for, and the hash of their password when it was issued ("" for a token).
+
+    None when it is unknown, used or over. The delete decides a race.
+    """
     ticket = Ticket.objects.filter(digest=digest_of(secret), expires_at__gt=timezone.now()).first()
     if ticket is None or not Ticket.objects.filter(pk=ticket.pk).delete()[0]:
         return None
-    return caller_again(Caller(name="", user_id=ticket.user_id, token_id=ticket.token_id))
+    if ticket.user_id:
+        caller = caller_of_user_id(ticket.user_id, ticket.auth_hash)
+    else:
+        caller = caller_of_token_id(ticket.token_id)
+    return caller and (caller, ticket.auth_hash)
 
 
 def bootstrap(data_dir: Path) -> str | None:

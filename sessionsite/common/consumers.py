@@ -8,11 +8,18 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 import orjson
-from django.db import DatabaseError
 
 from sessionsite.common.access import Caller
-from sessionsite.common.errors import Busy, DomainError, NotAuthenticated
-from sessionsite.common.hub import TOPICS_PER_READER, Hub, Reader, TooManyReaders, get_hub
+from sessionsite.common.databases import UNAVAILABLE, unavailable
+from sessionsite.common.errors import DomainError, NotAuthenticated
+from sessionsite.common.hub import (
+    CLOSE_GOING_AWAY,
+    TOPICS_PER_READER,
+    Hub,
+    Reader,
+    TooManyReaders,
+    get_hub,
+)
 from sessionsite.common.hub.frames import Frame, error_frame
 from sessionsite.common.hub.reader import CLOSE_LOST, Credential
 from sessionsite.common.hub.wires import wire_of
@@ -39,6 +46,8 @@ class Identify:
 
     async def by_scope(self, scope, *, any_origin: bool = False) -> Identified | None:
         """From the Authorization header or the login cookie. Raises NotAuthenticated for a dead token.
+
+        An event stream is a request and counts as one: RateLimited.
 
         any_origin: for a GET, whose answer the browser keeps from other sites' pages by itself.
         """
@@ -78,6 +87,9 @@ class LiveConsumer:
         await self._send_event({"type": "websocket.accept"})
         try:
             await self._listen()
+        except UNAVAILABLE as error:
+            logger.warning("a socket met no database: %s", error)
+            self._end(CLOSE_GOING_AWAY)
         finally:
             self._is_over = True  # from here on nothing more is sent
             if self._reader is not None:
@@ -227,9 +239,9 @@ class LiveConsumer:
             answer = await write_in_thread(command, self._reader.caller, message)
         except DomainError as error:
             self._reader.put(error_frame(error, topic[:120]))
-        except DatabaseError:
+        except UNAVAILABLE as error:
             logger.warning("a command of a socket met no database", exc_info=True)
-            self._reader.put(error_frame(Busy("The database does not answer; try again."), topic[:120]))
+            self._reader.put(error_frame(unavailable(error), topic[:120]))
         else:
             self._reader.put(Frame({"type": message["type"], **answer}))
 

@@ -98,6 +98,16 @@ class Busy(DomainError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(DomainError):
+    """The caller has asked too often; the details name the limit."""
+
+    code, status = "rate_limited", 429
+
+    def __init__(self, message: str, *, retry_after_s: int, **details: Any) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, **details)
+        self.retry_after_s = retry_after_s
+
+
 class NoRoom(DomainError):
     """The disk, or a share of it, is full: reading and stopping still work."""
 

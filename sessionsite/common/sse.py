@@ -7,11 +7,13 @@ none. A finished topic ends its stream, and answers 204 to a client that has it 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs, unquote
 
 from sessionsite.common.access import Caller
 from sessionsite.common.consumers import CLOSE_WITHIN_S, Identified, Identify
+from sessionsite.common.databases import UNAVAILABLE, unavailable
 from sessionsite.common.dialects import refusal
 from sessionsite.common.errors import DomainError, NotAuthenticated
 from sessionsite.common.hub import Reader, get_hub
@@ -20,6 +22,8 @@ from sessionsite.common.hub.reader import CLOSE_LOST, Credential
 from sessionsite.common.hub.wires import Wire, wire_of
 from sessionsite.common.live import find_topic
 from sessionsite.common.threads import read_in_thread
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "/stream/"
 RETRY_MS = 2000
@@ -75,6 +79,9 @@ class EventStream:
             reader = self._admit(caller, credential)
         except DomainError as error:
             await refusal(self._scope["path"], error).send(self._send)
+            return
+        except UNAVAILABLE as error:
+            await self._refuse_without_database(error)
             return
         try:
             await self._stream(reader, after)
@@ -132,6 +139,9 @@ class EventStream:
         except DomainError as error:
             await refusal(self._scope["path"], error).send(self._send)
             return
+        except UNAVAILABLE as error:
+            await self._refuse_without_database(error)
+            return
         await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await self._write(self.preamble)
         watch = asyncio.create_task(self._await_disconnect(), name="stream")
@@ -142,6 +152,10 @@ class EventStream:
             watch.cancel()
         if not self._is_gone:
             await self._end_body(reader)
+
+    async def _refuse_without_database(self, error: Exception) -> None:
+        logger.warning("a stream met no database: %s", error)
+        await refusal(self._scope["path"], unavailable(error)).send(self._send)
 
     async def _end_body(self, reader: Reader) -> None:
         try:

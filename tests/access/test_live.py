@@ -15,7 +15,14 @@ from tests.access.world import MARK, Who, World, build
 pytestmark = pytest.mark.django_db(transaction=True)
 HOST = "localhost"
 FOLLOWS = "follows"
-FAMILIES = {"fleet": "organisation", "monitor": "monitor", "session": "session", "rig": "rig"}
+FAMILIES = {
+    "fleet": "organisation",
+    "monitor": "monitor",
+    "session": "session",
+    "image": "image",
+    "rig": "rig",
+    "job": "job",
+}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admindocs.views import simplify_regex
@@ -67,18 +68,22 @@ def test_every_address_and_method_has_a_row():
             assert methods_of(pattern) == rows[path], path
 
 
-def ask(world: World, row: Row, who: Who, names: dict[str, str] | None = None):
-    """The answer, and nothing of what it did stays."""
+def ask(world: World, row: Row, who: Who, names: dict[str, str] | None = None, *, keep: bool = False):
+    """The answer, and nothing of what it did stays; with `keep` it stays until the caller's rollback."""
     sent = dict(row.sent)
     kwargs: dict = {"headers": sent.get("headers", {})}
     if row.method != "GET":
         body = fill(world, sent.get("json", {}), names)
         kwargs |= {"data": body, "content_type": "application/json"}
+    address = world.address(row.path, names)
+    if query := sent.get("query"):
+        address = f"{address}?{urlencode(query)}"
     with transaction.atomic():
-        answer = getattr(who.client, row.method.lower())(world.address(row.path, names), **kwargs)
+        answer = getattr(who.client, row.method.lower())(address, **kwargs)
         if isinstance(answer, StreamingHttpResponse):
             answer.content_read = b"".join(answer.streaming_content)
-        transaction.set_rollback(True)
+        if not keep:
+            transaction.set_rollback(True)
     return answer
 
 
@@ -124,7 +129,9 @@ UNKNOWN = {
     "image": "im_" + "0" * 26,
     "tag": "tg_" + "0" * 26,
     "dataset": "ds_" + "0" * 26,
+    "job": "jb_" + "0" * 26,
     "token": "tk_" + "0" * 26,
+    "invite_key": "iv_" + "0" * 26,
 }
 NAMING = [row for row in ROWS if row.kind in ("api", "hidden", "wire") and row.names_a_thing]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from django.test import Client
 
 from devices.services import register_device
+from monitoring.exports import Wanted
+from monitoring.jobs.verbs import start_export
 from monitoring.models import Image
 from monitoring.nina.verbs import add_rig
 from monitoring.services import (
@@ -17,13 +19,15 @@ from monitoring.services import (
     attach_device,
     create_dataset,
     create_monitor,
+    review_many,
     start_monitor,
 )
 from sessions_app.services import open_session, start_annotation
 from sessions_app.states import Kind
+from sessionsite.accounts.invites import create_invite
 from sessionsite.accounts.models import User
 from sessionsite.accounts.services import create_organisation, create_token, revoke_token, set_role
-from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, ROLES
+from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, ROLES, Caller
 from tests.pictures import picture
 
 MARK = "zebra"  # stands in every name of the organisation: strangers must never read it
@@ -75,11 +79,18 @@ def build() -> World:
     new = NewImage(data=picture(1), monitor=monitor, name=f"{MARK}.jpg", label=MARK, dataset_key=dataset.key)
     image = Image.objects.get(key=add_image(new).key)
     tag = add_tag(image, label=f"{MARK} dent", x=0.1, y=0.1, w=0.2, h=0.2, by="test")
+    ours_only = Image.objects.filter(organisation=ours)
+    batch = review_many(ours_only, review="doubtful", by=f"{MARK} ann").batch
     annotation = start_annotation(ours, by=f"{MARK} ann", idle_ttl_s=90)
     rig = add_rig(ours, slug="rig-1", name=f"{MARK} rig", by="test")
     night = open_session(ours, kind=Kind.RIG, monitor=rig.monitor, name=f"{MARK} night", by="test")
+    job = start_export(dataset, Wanted("coco"), by=f"{MARK} ann")
     token, _ = create_token(ours, name=f"{MARK} service", role="operator", by="test")
+    inviter = Caller(name=f"{MARK} ann", everywhere=True)
+    invite, secret = create_invite(ours, role="viewer", note=f"{MARK} bob", by=inviter)
     names = {
+        "invite": secret,
+        "invite_key": invite.key,
         "organisation": ours.slug,
         "monitor": monitor.slug,
         "session": session.key,
@@ -89,8 +100,10 @@ def build() -> World:
         "evening": "2025-11-14",
         "image": image.key,
         "tag": tag.key,
+        "batch": batch,
         "dataset": dataset.key,
         "device": device.key,
+        "job": job.key,
         "token": token.key,
         "member": "viewer",
         "image_path": image.file_path,

@@ -76,6 +76,7 @@ def test_scopes_take_away_and_never_add(organisation):
 def test_a_token_holds_no_more_than_its_owner(organisation, owner_role, token_role):
     owner = User.objects.create_user("eve")
     set_role(owner, organisation, owner_role, by="test")
+    set_role(User.objects.create_user("adam"), organisation, "admin", by="test")  # one has to stay
     _, secret = create_token(organisation, name="t", role=token_role, owner=owner, by="test")
     assert rights(secret, organisation) == ROLE_RIGHTS[owner_role] & ROLE_RIGHTS[token_role]
     set_role(owner, organisation, None, by="test")

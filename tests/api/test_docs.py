@@ -16,6 +16,8 @@ from tests.access.table import ROWS
 TEXT = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
 # Errors of other interfaces have other pages.
 ELSEWHERE = (
+    "sessionsite.backup",
+    "monitoring.services.doctor",
     "monitoring.api.rosepetal",
     "monitoring.nina",
     "sessions_app.api.linnet",

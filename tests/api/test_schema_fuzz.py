@@ -78,7 +78,15 @@ def name_things(case, world: World) -> None:
     if hash(json.dumps(case.path_parameters, default=str)) % 4 == 0:
         return
     first = case.path.split("/")[3]
-    names = {"slug": first[:-1], "key": first[:-1], "device": "device", "username": "member"}
+    names = {
+        "slug": first[:-1],
+        "key": first[:-1],
+        "device": "device",
+        "username": "member",
+        "invite": "invite_key",
+        "evening": "evening",
+        "batch": "batch",
+    }
     for parameter in case.path_parameters or {}:
         case.path_parameters[parameter] = world.names[names[parameter]]
 

@@ -9,10 +9,10 @@ import json
 
 import pytest
 
-from benchmarks import events, fanout, history, ingest, mixed, reads
+from benchmarks import deflate, events, export, fanout, history, ingest, mixed, reads
 from benchmarks.lib.servers import has_starlette
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once]
 needs_starlette = pytest.mark.skipif(not has_starlette(), reason="starlette: requirements-bench.txt")
 
 
@@ -96,3 +96,16 @@ def test_mixed_starts_and_stops_beside_a_load(run):
     found = run(mixed)["raw"]["SQLite"]
     assert found["cameras"]["accepted"] > 0
     assert found["busy"]["start"] and found["busy"]["stop"]
+
+
+def test_export_downloads_every_format_and_watches_the_server(run):
+    found = run(export)
+    assert set(found["raw"]) == set(export.FORMATS)
+    assert all(one["size_mib"] > 0 for one in found["raw"].values())
+
+
+def test_deflate_makes_frames_smaller_and_is_negotiated_as_asked(run):
+    found = run(deflate)["raw"]
+    assert (
+        found["deflate"][0]["bytes_each"] < found["plain"][0]["bytes_each"] == found["ours"][0]["bytes_each"]
+    )

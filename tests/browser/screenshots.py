@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -159,6 +160,12 @@ def take_all(stage: Stage) -> None:
         if image["tags"]
     )
     stage.shoot("picture", f"/images/{image}/")
+    stage.shoot("picture-box", f"/images/{image}/", before=choose_box)
+    stage.shoot("review", "/review/?monitor=line-1")
+    stage.shoot("review-none", "/review/?review=rejected&monitor=line-1")
+    stage.shoot("review-many", "/review/?monitor=line-1", before=ask_for_many)
+    cameras.call("PATCH", f"images/{image}/", json={"review": "accepted", "review_comment": "A clear dent."})
+    stage.shoot("picture-accepted", f"/images/{image}/")
     twenty(stage)
     stage.shoot("wall-20", "/")
     stage.shoot("wall-mode", "/", before=lambda page: (page.keyboard.press("w"), page.wait_for_timeout(700)))
@@ -167,8 +174,89 @@ def take_all(stage: Stage) -> None:
     stage.shoot("history-no-match", "/sessions/?monitor=line-1&state=expired")
     cameras.stop("line-1")
     stage.shoot("session", f"/sessions/{key}/")
+    stage.shoot("report", f"/sessions/{key}/report/")
+    other = cameras.call("GET", "sessions/", params={"limit": 3})["results"]
+    stage.shoot("compare", "/compare/?" + "&".join(f"s={row['key']}" for row in other))
     stage.shoot("health", "/health/")
+    people(stage)
+    stage.shoot("storage", "/storage/")
+    stage.shoot("storage-rule", "/storage/", before=preview_a_rule)
+    annotations(stage)
+
+
+def people(stage: Stage) -> None:
+    """Members, tokens, the audit trail, a new password, an invitation."""
+    code = (
+        "from sessionsite.accounts.models import Organisation, User;"
+        "from sessionsite.accounts.services import create_token, set_role;"
+        "ours = Organisation.objects.get(slug='default');"
+        "people = {'ann': 'operator', 'bob': 'reviewer', 'christine.with-a-long-name': 'viewer'};"
+        "[set_role(User.objects.get_or_create(username=name)[0], ours, role, by='admin')"
+        " for name, role in people.items()];"
+        "admin = User.objects.get(username='admin');"
+        "create_token(ours, name='my scripts', role='viewer', scopes=['read'], owner=admin, by='admin')"
+    )
+    manage("shell", "-c", code, data_dir=stage.server.data_dir)
     stage.shoot("tokens", "/tokens/")
+    asked = {"role": "operator", "note": "Dora, late shift"}
+    link = stage.cameras.call("POST", "organisations/default/invites/", json=asked)["link"]
+    stage.shoot("members", "/members/")
+    stage.shoot("audit", "/audit/")
+    stage.shoot(
+        "audit-open",
+        "/audit/?verb=set_role",
+        before=lambda page: page.locator(".audit summary").first.click(),
+    )
+    stage.shoot("password", "/password/")
+    stage.shoot("invite", link.removeprefix(stage.server.url), is_logged_in=False)
+    stage.shoot("invite-member", link.removeprefix(stage.server.url))
+    stage.shoot("invite-over", "/invite/", is_logged_in=False)
+
+
+def annotations(stage: Stage) -> None:
+    """A watched session: the list, nothing heard yet, a lively one, its end."""
+    stage.shoot("annotate-none", "/annotate/")
+    body = {"kind": "annotation", "idle_ttl_s": None, "elcor": True}
+    key = stage.cameras.call("POST", "sessions/", json={**body, "name": "Call 7, line to the dispatcher"})[
+        "key"
+    ]
+    page = f"/annotate/{key}/"
+    stage.shoot("annotate-list", "/annotate/")
+    stage.shoot("annotate-empty", page)
+    begun = datetime.now(UTC) - timedelta(seconds=12)
+    labels = ("calm", "calm", "raised", "calm", "urgent", "raised", "calm", "quiet")
+    frames = [
+        {
+            "label": labels[number % 8],
+            "confidence": 0.55 + number * 7 % 40 / 100,
+            "at": (begun + timedelta(seconds=0.4 * number)).isoformat(),
+        }
+        for number in range(30)
+    ]
+    stage.cameras.call("POST", f"sessions/{key}/frames/", json={"frames": frames})
+    stage.cameras.call("POST", f"sessions/{key}/events/", json={"label": "question"})
+    stage.shoot("annotate-live", page)
+    stage.cameras.call("POST", f"sessions/{key}/end/", json={})
+    stage.shoot("annotate-ended", page)
+
+
+def preview_a_rule(page: Page) -> None:
+    page.get_by_role("button", name="Change the rule of All monitors together").click()
+    page.get_by_label("Keep for days").fill("30")
+    page.get_by_role("button", name="Preview").click()
+    page.locator("#trial:not(:empty)").wait_for()
+
+
+def choose_box(page: Page) -> None:
+    page.keyboard.press("n")
+    page.locator("#edit-history summary").click()
+    page.wait_for_timeout(500)
+
+
+def ask_for_many(page: Page) -> None:
+    page.get_by_role("button", name="Accept…").click()
+    page.get_by_role("dialog").wait_for()
+    page.wait_for_timeout(300)
 
 
 def wait_for_pictures(stage: Stage, slug: str, count: int) -> None:

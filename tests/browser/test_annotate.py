@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.cable import Cable
+from tests.browser.conftest import PHONE, People
+from tests.services import need_numpy
 from tests.waiting import wait_until
 
 # Records what the page's own code does with the browser: its streams, its visibility, its screen lock.
@@ -58,6 +63,15 @@ VOICE = """
 """
 
 
+SOUND = """
+  window.sounds = [];
+  const Native = window.WebSocket;
+  window.WebSocket = class extends Native {
+    constructor(url) { super(url); if (url.endsWith("/audio")) sounds.push(this); }
+  };
+"""
+
+
 class Annotation:
     """One session on the server, and the page that looks at it."""
 
@@ -66,8 +80,11 @@ class Annotation:
         body = {"organisation": "default", "kind": "annotation", "name": "call", **body}
         self.key = cameras.call("POST", "sessions/", json=body)["key"]
 
-    def open(self, *scripts: str, live: bool = True) -> Page:
-        page = self.people.open("/annotate/")
+    def open(self, *scripts: str, live: bool = True, clock: bool = False, **options) -> Page:
+        """clock: the test may wind the page's clock."""
+        page = self.people.open("/annotate/", **options)
+        if clock:
+            page.clock.install()
         for script in (*scripts, RECORD):
             page.add_init_script(f"(() => {{ {script} }})();")
         page.goto(f"/annotate/{self.key}/")
@@ -90,6 +107,11 @@ class Annotation:
 @pytest.fixture
 def annotation(cameras, people) -> Annotation:
     return Annotation(cameras, people, idle_ttl_s=None)
+
+
+def is_question_about(annotation: Annotation):
+    """Whether a request asks if the session lives."""
+    return lambda request: request.url.endswith(f"/api/v1/sessions/{annotation.key}/")
 
 
 def labels(page: Page) -> list[str]:
@@ -210,18 +232,108 @@ def test_a_network_that_fails_is_no_end(annotation, people):
     people.forgive("ERR_INTERNET_DISCONNECTED", "WebSocket connection")
 
 
+@pytest.fixture
+def cable(browser, server, credentials, cameras):
+    """(a cable to the server, people at its other end, a session)."""
+    cable = Cable(server.port)
+    people = People(browser, cable.url, credentials)
+    yield cable, people, Annotation(cameras, people, idle_ttl_s=None)
+    people.close()
+    cable.close()
+    people.forgive("net::ERR_", "WebSocket connection")
+    assert people.complaints == []
+
+
+def test_a_network_that_is_cut_while_somebody_looks_is_no_end_and_heals(cable):
+    cable, people, annotation = cable
+    page = annotation.open()
+    annotation.say("calm")
+    expect(page.locator("#now-label")).to_have_text("calm")
+    with page.expect_event("requestfailed", lambda request: "/stream/session:" in request.url):
+        cable.cut()
+    annotation.say("quiet", "urgent")
+    expect(page.locator("#stream-state")).to_have_text("reconnecting")
+    expect(page.locator("#ended")).to_be_hidden()
+    expect(page.locator(".notice")).to_have_count(0)
+    cable.mend()
+    expect(page.locator("#stream-state")).to_have_text("live")
+    expect(page.locator("#now-label")).to_have_text("urgent")
+    assert labels(page) == ["calm", "quiet", "urgent"]
+    assert page.evaluate("openStreams()") == 1
+
+
+def test_the_question_during_a_cut_fails_in_silence_and_is_asked_again(cable):
+    cable, people, annotation = cable
+    page = annotation.open()
+    page.evaluate("turn(true)")
+    with page.expect_event("requestfailed", is_question_about(annotation)):
+        cable.cut()
+        page.evaluate("turn(false)")
+    annotation.say("calm")
+    expect(page.locator("#ended")).to_be_hidden()
+    expect(page.locator(".notice")).to_have_count(0)
+    with page.expect_request(is_question_about(annotation)):
+        cable.mend()
+    expect(page.locator("#now-label")).to_have_text("calm")
+    assert page.evaluate("openStreams()") == 1
+
+
+def test_a_session_that_ended_during_a_cut_is_told_when_the_network_is_back(cable):
+    cable, people, annotation = cable
+    page = annotation.open()
+    with page.expect_event("requestfailed", lambda request: "/stream/session:" in request.url):
+        cable.cut()
+    annotation.say("calm")
+    annotation.end()
+    expect(page.locator("#ended")).to_be_hidden()
+    cable.mend()
+    expect(page.locator("#ended-words")).to_contain_text("This session has ended")
+    assert labels(page) == ["calm"]
+    expect(page.locator(".notice")).to_have_count(0)
+
+
+def test_a_stream_that_falls_silent_is_replaced_after_a_question(annotation):
+    page = annotation.open(clock=True)
+    before = page.evaluate("streams.length")
+    with page.expect_request(is_question_about(annotation)):
+        page.clock.fast_forward(40_000)
+    wait_until(lambda: page.evaluate("[streams.length, openStreams()]") == [before + 1, 1])
+    annotation.say("calm")
+    expect(page.locator("#now-label")).to_have_text("calm")
+    expect(page.locator(".notice")).to_have_count(0)
+
+
 def test_a_stream_that_is_refused_while_somebody_looks_asks_whether_the_session_lives(annotation, people):
     page = annotation.open()
     page.route("**/stream/session:**", lambda route: route.fulfill(status=404, body=""))
     page.evaluate("turn(true)")
     page.evaluate("turn(false)")
-    with page.expect_request(lambda request: request.url.endswith(f"/api/v1/sessions/{annotation.key}/")):
+    with page.expect_request(is_question_about(annotation)):
         wait_until(lambda: page.evaluate("streams.at(-1).readyState === 2"))
     expect(page.locator("#ended")).to_be_hidden()
     page.unroute("**/stream/session:**")
     annotation.end()
     expect(page.locator("#ended")).to_be_visible()
     people.forgive("404")
+
+
+def test_every_label_has_a_row_of_its_own_with_its_name(annotation):
+    """So that nobody has to tell two colours apart, and in red there is only one."""
+    annotation.say("calm", "urgent", "calm")
+    page = annotation.open()
+    expect(page.locator("#timeline rect")).to_have_count(3)
+    assert page.locator("#legend li").all_inner_texts() == ["calm", "urgent"]
+    bottoms = page.eval_on_selector_all(
+        "#timeline rect", "(bars) => bars.map((bar) => bar.y.baseVal.value + bar.height.baseVal.value)"
+    )
+    assert bottoms == pytest.approx([50, 100, 50], abs=0.2)
+
+
+def test_on_a_phone_a_mark_is_confirmed_beside_its_button(annotation):
+    page = annotation.open(viewport=PHONE, has_touch=True)
+    page.get_by_role("button", name="question").tap()
+    expect(page.locator("#marked")).to_have_text(re.compile(r"^Marked “question” at 0:\d\d\.$"))
+    expect(page.locator("#timeline line")).to_have_count(1)
 
 
 def test_keys_put_markers_on_the_timeline(annotation):
@@ -246,13 +358,37 @@ def test_the_export_is_a_file_with_frames_and_markers(annotation):
 
 
 def test_the_microphone_makes_frames(annotation):
-    pytest.importorskip("numpy")
+    need_numpy()
     page = annotation.open(VOICE)
     page.get_by_role("button", name="Start the microphone").click()
     expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#now-label")).to_have_text("calm", timeout=20_000)
     page.get_by_role("button", name="Stop the microphone").click()
     expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_microphone_stays_on_while_the_network_is_away(annotation):
+    need_numpy()
+    page = annotation.open(VOICE, SOUND)
+    page.get_by_role("button", name="Start the microphone").click()
+    expect(page.locator("#now-label")).to_have_text("calm", timeout=20_000)
+    page.evaluate("sounds.at(-1).close()")
+    expect(page.locator("#microphone-hint")).to_have_text("The microphone is on and waits for the network.")
+    expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "true")
+    wait_until(lambda: page.evaluate("[sounds.length, sounds.at(-1).readyState]") == [2, 1])
+    expect(page.locator("#microphone-hint")).to_be_empty()
+    expect(page.locator(".notice")).to_have_count(0)
+
+
+def test_the_end_of_the_session_stops_the_microphone_without_an_alarm(annotation):
+    need_numpy()
+    page = annotation.open(VOICE)
+    page.get_by_role("button", name="Start the microphone").click()
+    expect(page.locator("#now-label")).to_have_text("calm", timeout=20_000)
+    annotation.end()
+    expect(page.locator("#ended-words")).to_contain_text("This session has ended")
+    expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".notice")).to_have_count(0)
 
 
 def test_a_session_starts_from_the_list(people):

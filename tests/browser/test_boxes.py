@@ -73,37 +73,171 @@ def test_the_server_can_refuse_and_the_box_goes_back(page, people, cameras, pict
     people.forgive("403")
 
 
-def test_a_server_that_cannot_be_reached_is_named(page, people, picture):
+def test_changes_are_kept_while_the_server_cannot_be_reached_and_sent_after(page, people, cameras, picture):
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Draw a box").click()
+    drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    expect(page.locator("[data-saved]")).to_have_text("Kept here: 1 change waits for the server")
+    page.locator("[data-boxes]").get_by_role("button", name="Delete the box dent").first.click()
+    expect(page.locator("[data-saved]")).to_have_text("Kept here: 2 changes wait for the server")
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(1)
+    assert [box["label"] for box in boxes(cameras, picture)] == ["dent"]
+    page.context.set_offline(False)
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    [box] = boxes(cameras, picture)
+    assert box["x"] == pytest.approx(0.5, abs=0.01)
+    people.forgive("ERR_INTERNET_DISCONNECTED")
+
+
+def test_unsaved_changes_outlive_a_reload(page, people, cameras, picture):
     page.route("**/api/v1/images/*/tags/", lambda route: route.abort())
     page.get_by_role("button", name="Draw a box").click()
     drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
-    expect(page.locator("[data-saved]")).to_have_text("Refused: The server cannot be reached")
+    expect(page.locator("[data-saved]")).to_have_text("Kept here: 1 change waits for the server")
+    page.unroute("**/api/v1/images/*/tags/")
+    page.goto("/sessions/")  # a page that knows nothing of boxes
+    assert len(boxes(cameras, picture)) == 1
+    page.goto(f"/images/{picture}/")
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(2)
+    assert len(boxes(cameras, picture)) == 2
     people.forgive("ERR_FAILED")
 
 
-@pytest.mark.parametrize(("choice", "label"), [("Keep theirs", "theirs"), ("Save yours over it", "mine")])
-def test_two_changes_of_one_box_show_both_sides(page, people, cameras, picture, choice, label):
+def test_a_lost_answer_makes_no_second_box(page, people, cameras, picture):
+    lost = []
+
+    def lose(route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.fetch().status)
+            route.abort()
+
+    page.route("**/api/v1/images/*/tags/", lose)
+    page.get_by_role("button", name="Draw a box").click()
+    drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    assert lost == [201] and len(boxes(cameras, picture)) == 2
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(2)
+    people.forgive("ERR_FAILED")
+
+
+def point_on(page, x: float, y: float) -> tuple[float, float]:
+    frame = page.locator(".viewer-stage").bounding_box()
+    return frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]
+
+
+def test_a_box_is_moved_and_sized_by_dragging(page, cameras, picture):
+    drag_over_picture(page, (0.25, 0.25), (0.45, 0.35))
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
     [box] = boxes(cameras, picture)
-    # The news of the other change does not reach this page before its own change leaves it.
-    page.route(f"**/api/v1/images/{picture}/", lambda route: route.abort())
-    page.locator("[data-boxes] button").first.click()
+    assert [box[side] for side in "xywh"] == pytest.approx([0.3, 0.2, 0.3, 0.3], abs=0.01)
+    drag_over_picture(page, (0.6, 0.5), (0.9, 0.7))  # its lower right corner
+    expect(page.locator("[data-boxes]")).to_contain_text("v3")
+    [box] = boxes(cameras, picture)
+    assert [box[side] for side in "xywh"] == pytest.approx([0.3, 0.2, 0.6, 0.5], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("choice", "labels"),
+    [
+        ("Keep theirs", ["theirs"]),
+        ("Save yours over it", ["dent"]),
+        ("Keep both", ["theirs", "dent"]),
+        ("Escape", ["theirs", "dent"]),
+    ],
+)
+def test_two_changes_of_one_box_show_both_sides(page, people, cameras, picture, choice, labels):
+    [box] = boxes(cameras, picture)
+    page.mouse.move(*point_on(page, 0.25, 0.25))
+    page.mouse.down()
+    page.mouse.move(*point_on(page, 0.35, 0.3), steps=3)
     cameras.call(
         "PATCH", f"tags/{box['key']}/", json={"label": "theirs"}, headers={"If-Match": f'"{box["revision"]}"'}
     )
-    page.get_by_label("New label").fill("mine")
-    page.get_by_label("New label").press("Enter")
+    expect(page.locator("[data-boxes]")).to_contain_text("theirs")
+    page.mouse.up()
     sheet = page.get_by_role("dialog", name="Somebody else changed this box")
-    expect(sheet).to_contain_text("mine")
+    expect(sheet).to_contain_text("dent")
     expect(sheet).to_contain_text("theirs")
     expect(sheet).to_contain_text("cameras")
-    page.unroute(f"**/api/v1/images/{picture}/")
-    sheet.get_by_role("button", name=choice).click()
+    if choice == "Escape":
+        page.keyboard.press("Escape")
+    else:
+        sheet.get_by_role("button", name=choice).click()
     expect(page.locator("[data-saved]")).to_have_text(
-        {"mine": "Saved"}.get(label, "The other change was kept")
+        "The other change was kept" if choice == "Keep theirs" else "Saved"
     )
-    expect(page.locator("[data-boxes]")).to_contain_text(label)
-    assert [tag["label"] for tag in boxes(cameras, picture)] == [label]
-    people.forgive("412", "ERR_FAILED")
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(len(labels))
+    now = boxes(cameras, picture)
+    assert [tag["label"] for tag in now] == labels
+    if choice != "Keep theirs":
+        assert now[-1]["x"] == pytest.approx(0.2, abs=0.01)
+    people.forgive("412")
+
+
+def test_undo_and_redo_are_the_servers(page, people, cameras, picture):
+    page.keyboard.press("b")
+    drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    page.reload()
+    show_picture(page)
+    page.keyboard.press("z")
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(1)
+    assert len(boxes(cameras, picture)) == 1
+    page.keyboard.press("z")
+    expect(page.locator("[data-saved]")).to_contain_text("Refused: You have no edit")
+    page.keyboard.press("Shift+Z")
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(2)
+    assert len(boxes(cameras, picture)) == 2
+    page.keyboard.press(".")
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(3)
+    people.forgive("409")
+
+
+def test_two_people_see_each_other_and_each_others_boxes(page, people, cameras, picture):
+    other = people.open(f"/images/{picture}/")
+    show_picture(other)
+    for one in (page, other):
+        expect(one.locator("[data-others]")).to_have_text("admin is here too")
+    other.locator("[data-boxes] button").first.click()
+    expect(page.locator(".viewer-boxes .is-others text")).to_have_text("dent · admin")
+    other.keyboard.press("1")
+    page.keyboard.press("b")
+    drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    for one in (page, other):
+        expect(one.locator("[data-boxes] .box-row")).to_have_count(2)
+        expect(one.locator("[data-boxes]")).to_contain_text("admin · v1")
+    other.goto("/")
+    expect(page.locator("[data-others]")).to_be_hidden()
+
+
+def test_an_ended_review_is_read_only_until_it_is_reopened(page, cameras, picture):
+    page.keyboard.press("a")
+    expect(page.locator("[data-ended]")).to_contain_text("Accepted by admin: read-only.")
+    expect(page.get_by_role("button", name="Draw a box")).to_be_disabled()
+    page.keyboard.press("b")
+    expect(page.locator("[data-viewer]")).not_to_have_class("is-drawing")
+    page.keyboard.press("o")
+    expect(page.locator("[data-ended]")).to_be_hidden()
+    page.get_by_label("Comment on the review").fill("a reflection?")
+    page.get_by_label("Comment on the review").press("Enter")
+    page.locator("h1").click()
+    page.keyboard.press("d")
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    now = cameras.call("GET", f"images/{picture}/")
+    assert (now["review"], now["review_comment"]) == ("doubtful", "a reflection?")
+
+
+def test_a_deleted_box_is_brought_back_from_the_history(page, cameras, picture):
+    page.locator("[data-boxes]").get_by_role("button", name="Delete the box dent").click()
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(0)
+    page.locator("#edit-history summary").click()
+    page.locator("#edit-history").get_by_role("button", name="Restore").click()
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(1)
+    expect(page.locator("#edit-history li").first).to_contain_text("box dent added by admin")
+    assert [box["label"] for box in boxes(cameras, picture)] == ["dent"]
 
 
 def test_a_viewer_sees_boxes_and_no_tools(browser, server, cameras, picture, people):

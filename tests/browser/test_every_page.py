@@ -10,6 +10,7 @@ from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.steps import show_picture, wait_until_live
 
 LIVE = ["/", "/events/", "/sessions/", "/sessions/?kind=rig", "/health/", "/monitors/new/", "/tokens/"]
+LIVE += ["/review/", "/members/", "/audit/", "/password/", "/datasets/", "/exports/", "/storage/"]
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,10 @@ def paths(cameras) -> list[str]:
     cameras.monitor("seen", "A monitor with a rather long name that has to fit somewhere", interval_s=1)
     key = cameras.send("seen", 0)
     session = cameras.state("seen")["session"]["key"]
-    return [*LIVE, "/monitors/seen/", f"/sessions/{session}/", f"/images/{key}/"]
+    cameras.monitor("other", "Another")
+    second = cameras.state("other")["session"]["key"]
+    more = [f"/sessions/{session}/report/", f"/compare/?s={session}&s={second}", "/compare/"]
+    return [*LIVE, *more, "/monitors/seen/", f"/sessions/{session}/", f"/images/{key}/"]
 
 
 def test_no_page_complains_and_each_becomes_live(people, paths):

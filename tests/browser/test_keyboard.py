@@ -150,7 +150,10 @@ def test_the_question_mark_lists_the_keys_of_the_page(people, station):
 
 def test_the_documentation_lists_the_keys_of_all_pages(people, station):
     shown = set()
-    for path in ("/", f"/monitors/{station.slug}/", f"/images/{station.keys[0]}/"):
+    link = people.open(f"/monitors/{station.slug}/").locator("#session-link")
+    expect(link).to_have_attribute("href", re.compile("/sessions/se_"))
+    session = link.get_attribute("href")
+    for path in ("/", "/review/", f"/monitors/{station.slug}/", f"/images/{station.keys[0]}/", session):
         page = people.open(path)
         page.keyboard.press("?")
         for keys, words in zip(

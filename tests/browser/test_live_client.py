@@ -212,6 +212,24 @@ def test_a_page_out_of_sight_closes_its_socket_and_catches_up_on_return(page):
     ) == [3, 2, [{"type": "subscribe", "topic": "session:a", "after": 3}]]
 
 
+def test_two_quick_returns_open_one_socket(page):
+    assert page.evaluate(
+        """() => {
+          client.subscribe("session:a", listener("a"));
+          client.start(); newest().open(); snapshot("session:a", 1, 3);
+          const hide = (hidden) => {
+            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+          };
+          hide(true);
+          hide(false); hide(false); dispatchEvent(new Event("online"));
+          newest().open();
+          hide(false);
+          return [sockets.length, newest().sent.length];
+        }"""
+    ) == [2, 1]
+
+
 def test_a_dead_credential_leads_to_the_login(page):
     page.evaluate("() => { client.start(); newest().open(); newest().end(4401); }")
     page.wait_for_url("**/login/?next=%2Fno-such-page%2F")

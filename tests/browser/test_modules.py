@@ -28,11 +28,11 @@ def test_a_rate_is_a_mean_per_minute_and_nothing_inside_a_gap(call):
 
 def test_a_box_stays_inside_the_picture(call):
     box = "{x: 0.9, y: 0, w: 0.1, h: 0.5}"
-    assert call("boxes", f"m.movedBy({box}, 0.05, -0.1)") == {"x": 0.9, "y": 0, "w": 0.1, "h": 0.5}
-    assert call("boxes", f"m.sizedBy({box}, 0.5, -0.6)") == {
+    assert call("geometry", f"m.movedBy({box}, 0.05, -0.1)") == {"x": 0.9, "y": 0, "w": 0.1, "h": 0.5}
+    assert call("geometry", f"m.sizedBy({box}, 0.5, -0.6)") == {
         "x": 0.9, "y": 0, "w": pytest.approx(0.1), "h": 0.004,
     }  # fmt: skip
-    assert call("boxes", "m.boxBetween({x: 0.75, y: 0.25}, {x: 0.5, y: 0.5})") == {
+    assert call("geometry", "m.boxBetween({x: 0.75, y: 0.25}, {x: 0.5, y: 0.5})") == {
         "x": 0.5, "y": 0.25, "w": 0.25, "h": 0.25,
     }  # fmt: skip
 

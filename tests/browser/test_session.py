@@ -39,7 +39,7 @@ def test_name_and_notes_are_kept(people, cameras, session):
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Night shift")
     page.get_by_label("Notes").fill("Lamp 2 flickers")
-    expect(page.locator("[data-notes-saved]")).to_have_text("Saved")
+    expect(page.locator("[data-notes-state]")).to_have_text("Saved")
     kept = cameras.call("GET", f"sessions/{session['key']}/")
     assert (kept["name"], kept["notes"]) == ("Night shift", "Lamp 2 flickers")
 
@@ -48,14 +48,15 @@ def test_notes_that_somebody_types_are_not_overwritten_by_another(people, camera
     page = people.open(f"/sessions/{session['key']}/")
     wait_until_live(page)
     page.route(
-        "**/api/v1/sessions/*/",
-        lambda route: route.abort() if route.request.method == "PATCH" else route.continue_(),
+        "**/api/v1/sessions/*/notes/",
+        lambda route: route.abort() if route.request.method == "PUT" else route.continue_(),
     )
     page.get_by_label("Notes").fill("half a sent")
     cameras.call("PATCH", f"sessions/{session['key']}/", json={"notes": "theirs", "name": "Renamed"})
     expect(page.get_by_role("heading", level=1)).to_have_text("Renamed")
     expect(page.get_by_label("Notes")).to_have_value("half a sent")
-    expect(page.locator("[data-notes-saved]")).to_have_text("Not saved: The server cannot be reached")
+    told = re.compile("Not saved: The server cannot be reached|cameras changed the notes meanwhile")
+    expect(page.locator("[data-notes-state]")).to_have_text(told)
     people.forgive("ERR_FAILED")
 
 

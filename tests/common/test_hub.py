@@ -12,6 +12,7 @@ import pytest
 from sessionsite.common import hub as hub_module
 from sessionsite.common import live
 from sessionsite.common.hub import TooManyReaders, TooManyTopics, feed, get_hub, shutdown, stats
+from sessionsite.common.hub.reader import ACK_WINDOW
 from sessionsite.common.live import NoEvents, Topic, UnknownTopic
 from tests.common.things import ANN, Card, Listener, Things
 from tests.waiting import live_tasks, until
@@ -454,6 +455,37 @@ async def test_a_slow_reader_is_folded_then_closed_while_others_go_on(hub, thing
     assert slow.reader.outbox.size_bytes < 1000
     await until(lambda: slow.close_code == 4408)
     assert quick.close_code is None
+
+
+@pytest.mark.parametrize("uses_acks", [False, True])
+async def test_a_reader_is_too_slow_after_a_minute_in_which_it_took_nothing_and_never_before(
+    hub, things, monkeypatch, uses_acks
+):
+    now_s = [hub.time()]
+    monkeypatch.setattr(hub, "time", lambda: now_s[0])
+    slow = await Listener(hub, uses_acks=uses_acks).follow("thing:a")
+
+    async def fall_behind() -> None:
+        slow.may_send.clear() if not uses_acks else None
+        for _ in range(ACK_WINDOW + 1):
+            things.append("a")
+        await until(lambda: slow.reader.stuck_since is not None)
+
+    def is_closed_after(seconds: float) -> bool:
+        now_s[0] += seconds
+        hub.close_slow()
+        return slow.close_code is not None
+
+    await fall_behind()
+    for _ in range(3):  # a frame in each minute is enough
+        assert not is_closed_after(hub_module.SLOW_LIMIT_S)
+        slow.may_send.set()
+        slow.reader.ack(slow.reader.sent_frames)
+        await until(lambda: slow.reader.stuck_since is None)
+        await fall_behind()
+    assert not is_closed_after(hub_module.SLOW_LIMIT_S)
+    assert is_closed_after(0.1)
+    assert slow.close_code == 4408
 
 
 async def test_a_connection_that_breaks_ends_its_reader_only(hub, things):

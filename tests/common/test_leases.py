@@ -63,7 +63,8 @@ def test_with_durability_power_files_are_synced_before_folders_and_each_folder_o
         batch.settle()
     day = (media / first).parent
     assert [file.suffix for file in synced[:2]] == [".part", ".part"]
-    assert synced[2:] == [day, day.parent, day.parent.parent, day.parent.parent.parent, media]
+    month, organisation = day.parent, day.parent.parent.parent
+    assert synced[2:] == [day, month, month.parent, organisation, media, media.parent]
 
 
 def test_an_existing_day_costs_one_folder_sync(media, path, synced):
@@ -74,6 +75,16 @@ def test_an_existing_day_costs_one_folder_sync(media, path, synced):
             batch.publish()
             batch.settle()
     assert len(synced) == 2  # the file and its day
+
+
+def test_a_day_that_another_process_has_just_made_is_synced_in_its_parents_too(media, path, synced):
+    first = path()
+    (media / first).parent.mkdir(parents=True)
+    with files.inflight().batch() as batch:
+        batch.add(first, b"one")
+        batch.publish()
+        batch.settle()
+    assert synced[1:] == [folder for folder in (media / first).parents if folder.is_relative_to(media.parent)]
 
 
 def test_with_durability_process_nothing_is_synced(media, path, synced, settings):

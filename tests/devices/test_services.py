@@ -92,5 +92,6 @@ def test_a_removed_device_takes_its_tokens_along_and_leaves_what_it_recorded(dev
         "started",
         "device_attached",
         "marker",
+        "device_detached",
     ]
     assert AuditEntry.objects.filter(verb="removed", object_type="device").exists()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
+from collections import Counter
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from monitoring.models import Image
+from sessionsite.common.files import close_leases
 from sessionsite.lanes import Site
 from tests.pictures import picture
 
@@ -69,6 +72,13 @@ REFUSED = {
     "the wire: a bad date": (WIRE, as_wire(WHOLE, date="today")),
     "the wire: a bad tag": (WIRE, as_wire(WHOLE, tag="a\nb")),
 }
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    yield
+    close_leases()
 
 
 @pytest.fixture
@@ -230,3 +240,71 @@ async def test_a_body_without_a_length_is_read_by_the_lane_and_refused_by_the_vi
     assert fast.status_code == 201
     assert (ordinary.status_code, ordinary.json()["code"]) == (411, "length_required")
     assert len((await rows_of(monitor))[0]) == 1
+
+
+class Pieces:
+    """A body that comes in pieces; `sent` counts those that were asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self.sent = data, 0
+
+    async def __aiter__(self):
+        async for piece in in_pieces(self._data):
+            self.sent += 1
+            yield piece
+
+
+@pytest.mark.parametrize(("limit", "status"), [("MAX_BODY_BYTES", 413), ("WAITING_BYTES_MAX", 503)])
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_a_body_in_pieces_is_cut_off_where_the_room_ends(
+    lanes, monitor, session, address, limit, status, monkeypatch
+):
+    if limit == "MAX_BODY_BYTES":
+        monkeypatch.setattr(settings, limit, 1000)
+    else:
+        monkeypatch.setattr(f"monitoring.ingest.lane.{limit}", 1000)
+    body = Pieces(b"x" * 50_000)
+    answer = await lanes[0].post(
+        address.format(slug="cam-1"), content=body, headers={"Transfer-Encoding": "chunked"}
+    )
+    assert answer.status_code == status
+    assert body.sent <= 4
+    assert answer.headers["connection"] == "close"
+    assert (await rows_of(monitor))[0] == []
+    monkeypatch.undo()
+    request = raw(WHOLE) if address == NATIVE else as_wire(WHOLE)
+    assert (await lanes[0].post(address.format(slug="cam-1"), **request)).is_success
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_of_more_pictures_than_there_are_places_some_come_back_and_nothing_is_half_kept(
+    lanes, monitor, session, address, monkeypatch
+):
+    monkeypatch.setattr("monitoring.ingest.lane.WAITING_MAX", 4)
+    requests = [(raw if address == NATIVE else as_wire)(picture(number)) for number in range(16)]
+    posts = [lanes[0].post(address.format(slug="cam-1"), **request) for request in requests]
+    answers = await asyncio.gather(*posts)
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses.keys() == {201 if address == NATIVE else 200, 503}
+    kept = statuses.total() - statuses[503]
+    rows, stored_bytes = await rows_of(monitor)
+    assert len(rows) == kept
+    files = [file for file in settings.MEDIA_ROOT.rglob("im_*") if file.is_file()]
+    assert len(files) == 2 * kept
+    assert sum(file.stat().st_size for file in files) == stored_bytes
+    again = await lanes[0].post(address.format(slug="cam-1"), **requests[0])
+    assert again.status_code != 503
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_a_bug_is_a_500_in_the_dialect_of_the_address(lanes, session, address, monkeypatch, caplog):
+    def broken(data):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("monitoring.imaging.inspect", broken)
+    request = raw(WHOLE) if address == NATIVE else as_wire(WHOLE)
+    answer = await lanes[0].post(address.format(slug="cam-1"), **request)
+    assert answer.status_code == 500
+    body = answer.json()
+    assert body["code"] == "server_error" if address == NATIVE else body["data"]["error"] is True
+    assert "a bug" in caplog.text and "a bug" not in answer.text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,11 +17,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_socket
 
+from sessionsite.common.hub import HEARTBEAT_S
 from tests.pictures import picture
 from tests.services import REDIS_URL, has_redis, need_redis
 from tests.site.processes import Server, manage, running
+from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.server]
+pytestmark = [pytest.mark.server, pytest.mark.once]
 IDLE_S = 12.0  # over the 5 s after which a wrong Redis client cuts idle sockets
 FAST_S = 0.150
 WITHIN_S = 10.0
@@ -58,6 +62,20 @@ class Socket:
         return closed.value.rcvd.code
 
 
+class Lines(threading.Thread):
+    """The lines of an event stream, until the server ends it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        super().__init__(daemon=True)
+        self._url, self._headers = url, {"Authorization": f"Bearer {token}"}
+        self.lines: list[str] = []
+
+    def run(self) -> None:
+        with httpx.stream("GET", self._url, headers=self._headers, timeout=60, trust_env=False) as answer:
+            for line in answer.iter_lines():
+                self.lines.append(line)
+
+
 @dataclass
 class Site:
     """A running server with one monitor, and a socket that has been idle since its start."""
@@ -68,6 +86,7 @@ class Site:
     more: dict[str, str]
     idle: Socket | None = None
     idle_since: float = 0.0
+    idle_stream: Lines | None = None
 
 
 @pytest.fixture(scope="module", params=["uvicorn", "daphne"])
@@ -84,6 +103,8 @@ def site(request, tmp_path_factory) -> Iterator[Site]:
             made = http.post("/api/v1/monitors/", json={"slug": "cam-1", "name": "Camera 1"})
             assert made.status_code == 201, made.text
             site = Site(server, token, http, more)
+            site.idle_stream = Lines(f"{server.url}/stream/fleet:default", token)
+            site.idle_stream.start()
             with Socket(site) as site.idle:
                 site.idle_since = time.monotonic()
                 yield site
@@ -121,6 +142,49 @@ def test_a_change_of_state_is_on_the_socket_in_under_150_ms(site, record_propert
         print(f" p95 {min(rounds):.0f} ms", end="")  # noqa: T201 - the figure is the point
     record_property("p95_ms", min(rounds))
     assert min(rounds) < FAST_S * 1000
+
+
+def test_an_edit_of_a_box_is_on_every_socket_in_under_150_ms(site, record_property, capsys):
+    """From the request of the edit to the frame with its author and version, p95 of 40; the best of a few."""
+    site.http.post("/api/v1/monitors/cam-1/start/")
+    posted = site.http.post(
+        "/api/v1/monitors/cam-1/images/", content=picture(), headers={"Content-Type": "image/jpeg"}
+    ).json()
+    url, rounds = f"/api/v1/images/{posted['key']}/tags/", []
+    with (
+        Socket(site, f"?topic=image:{posted['key']}") as one,
+        Socket(site, f"?topic=monitor:cam-1&topic=session:{posted['session']}") as other,
+    ):
+        for socket in (one, other, other):  # a box that a snapshot has already comes in no state
+            socket.next("snapshot")
+        for _ in range(8):
+            rounds.append(max(edit_p95_ms(site, url, one, other)))
+            if rounds[-1] < FAST_S * 1000:
+                break
+    site.http.post("/api/v1/monitors/cam-1/stop/")
+    with capsys.disabled():
+        print(f" p95 {min(rounds):.0f} ms", end="")  # noqa: T201 - the figure is the point
+    record_property("p95_ms", min(rounds))
+    assert min(rounds) < FAST_S * 1000
+
+
+def edit_p95_ms(site: Site, url: str, picture_page: Socket, monitor_page: Socket) -> list[float]:
+    """For the page of the picture, and for that of the monitor, which follows the session's journal."""
+    waits: tuple[list[float], list[float]] = ([], [])
+    for number in range(40):
+        box = {"label": f"b{number}", "x": 0.1, "y": 0.1, "w": 0.1, "h": 0.1}
+        begun = time.monotonic()
+        tag = site.http.post(url, json=box).json()
+        while tag not in picture_page.next("state")["data"]["tags"]:
+            continue
+        waits[0].append((time.monotonic() - begun) * 1000)
+        while (event := monitor_page.next("event")["event"])["kind"] != "device_tags_changed":
+            continue
+        assert event["detail"]["changes"][0]["after"] == tag
+        waits[1].append((time.monotonic() - begun) * 1000)
+        site.http.delete(f"/api/v1/tags/{tag['key']}/", headers={"If-Match": "*"})
+        monitor_page.next("event")
+    return [statistics.quantiles(each, n=20)[-1] for each in waits]
 
 
 def p95_ms(site: Site, socket: Socket, changes: int) -> float:
@@ -197,6 +261,34 @@ def test_a_revoked_token_is_cut_within_five_seconds(site):
         assert time.monotonic() - begun < 5
 
 
+def test_an_event_stream_is_resumed_and_ends_alike_on_every_server(site):
+    site.http.post("/api/v1/monitors/cam-1/stop/")
+    session = site.http.post("/api/v1/monitors/cam-1/start/").json()["key"]
+    address = f"/stream/session:{session}"
+    with site.http.stream("GET", address) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert answer.headers["content-encoding"] == "identity"
+        assert answer.headers["x-accel-buffering"] == "no"
+        lines = answer.iter_lines()
+        assert next(lines) == "retry: 2000"
+        while not next(lines).startswith('data: {"type":"snapshot"'):
+            continue
+        site.http.post("/api/v1/monitors/cam-1/stop/")
+        ids = ids_in(lines)  # the stream ends by itself
+    assert ids == [2]
+    with site.http.stream("GET", address, headers={"Last-Event-ID": "0"}) as answer:
+        assert ids_in(answer.iter_lines()) == [1, 2]
+    with site.http.stream("GET", f"{address}?after=0", headers={"Last-Event-ID": "1"}) as answer:
+        assert ids_in(answer.iter_lines()) == [2]
+    finished = site.http.get(address, headers={"Last-Event-ID": "2"})
+    assert (finished.status_code, finished.content) == (204, b"")
+
+
+def ids_in(lines) -> list[int]:
+    return [int(line.removeprefix("id: ")) for line in lines if line.startswith("id: ")]
+
+
 def test_a_body_over_the_cap_is_answered_not_cut(site):
     large = b"\xff" * 400_000
     refused = site.http.post(
@@ -237,8 +329,17 @@ def test_two_processes_tell_each_other_at_once_through_redis(site):
 
 
 def test_a_socket_that_was_idle_for_twelve_seconds_is_open(site):
-    remaining_s = site.idle_since + IDLE_S - time.monotonic()
-    with pytest.raises(TimeoutError):
-        site.idle.wire.recv(timeout=max(0.0, remaining_s))
+    while (remaining_s := site.idle_since + IDLE_S - time.monotonic()) > 0:
+        with contextlib.suppress(TimeoutError):
+            site.idle.wire.recv(timeout=remaining_s)  # a heartbeat at most
     site.idle.wire.send('{"type":"subscribe","topic":"monitor:cam-1"}')
-    assert site.idle.next()["type"] == "snapshot"
+    assert site.idle.next("snapshot")["topic"] == "monitor:cam-1"
+
+
+def test_a_stream_without_news_gets_a_heartbeat_as_data(site):
+    left_s = site.idle_since + HEARTBEAT_S + WITHIN_S - time.monotonic()
+    told = '"type":"heartbeat"'
+    beat = wait_until(lambda: [line for line in site.idle_stream.lines if told in line], left_s)[0]
+    assert (
+        beat.startswith("data: ") and "fleet:default" in orjson.loads(beat.removeprefix("data: "))["topics"]
+    )

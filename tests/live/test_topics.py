@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from monitoring.models import Image, Monitor
+from monitoring.models import Image, Monitor, PictureEditor
 from monitoring.services import (
     NewImage,
     add_image,
@@ -13,9 +16,12 @@ from monitoring.services import (
     add_tag,
     archive_monitor,
     create_monitor,
+    edit_picture,
+    leave_picture,
     start_monitor,
     stop_monitor,
 )
+from monitoring.services.editors import LEASE_S, forget_gone_editors
 from sessions_app import services as sessions
 from sessions_app.models import Session, SessionEvent
 from sessionsite.common import consumers
@@ -336,3 +342,35 @@ async def test_ten_pictures_a_second_of_many_readers_lose_no_event(connect, moni
         assert [(await socket.next("event"))["seq"] for _ in range(10)] == list(range(2, 12))
     assert await in_thread(Image.objects.count) == 20
     assert await in_thread(lambda: Monitor.objects.get().last_image_id is not None)
+
+
+async def test_who_has_a_picture_open_sees_the_others_and_their_edits(
+    connect, image, session, token, organisation
+):
+    topic = f"image:{image.key}"
+    socket = await connect(f"?topic={topic}", token=token)
+    first = await socket.next("snapshot", topic=topic)
+    assert (first["data"]["tags"], first["data"]["editors"], first["seq"]) == ([], [], None)
+    await in_thread(edit_picture, image, client="page-of-ann", name="ann")
+    state = await socket.next("state", topic=topic)
+    assert [editor["name"] for editor in state["data"]["editors"]] == ["ann"]
+    assert state["data"]["revision"] == first["data"]["revision"] < state["revision"]
+    tag = await in_thread(add_tag, image, label="scratch", x=0, y=0, w=1, h=1, by="ann")
+    state = await socket.next("state", topic=topic)
+    [shown] = state["data"]["tags"]
+    assert (shown["key"], shown["author"], shown["revision"]) == (tag.key, "ann", 1)
+    await in_thread(edit_picture, image, client="page-of-ann", name="ann", tag_key=tag.key)
+    assert (await socket.next("state", topic=topic))["data"]["editors"][0]["tag"] == tag.key
+    await in_thread(leave_picture, image, client="page-of-ann", name="somebody else")
+    await in_thread(leave_picture, image, client="page-of-ann", name="ann")
+    assert (await socket.next("state", topic=topic))["data"]["editors"] == []
+
+
+def test_an_editor_who_falls_silent_is_forgotten(image):
+    now = timezone.now()
+    edit_picture(image, client="page-of-ann", name="ann")
+    edit_picture(image, client="page-of-bob", name="bob")
+    PictureEditor.objects.filter(name="ann").update(renewed_at=now - timedelta(seconds=LEASE_S + 1))
+    assert [editor.name for editor in edit_picture(image, client="page-of-bob", name="bob")] == ["bob"]
+    PictureEditor.objects.update(renewed_at=now - timedelta(seconds=LEASE_S + 1))
+    assert forget_gone_editors() == 1

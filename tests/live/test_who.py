@@ -14,6 +14,7 @@ from sessionsite.accounts.models import ApiToken, Ticket
 from sessionsite.accounts.services import (
     caller_of_token,
     caller_of_user,
+    change_password,
     create_token,
     issue_ticket,
     revoke_token,
@@ -254,3 +255,16 @@ async def test_revoked_logged_out_removed_and_deactivated_within_five_seconds(
         code, frames = await removed.closed()
     assert (code, frames[-1]["type"], frames[-1]["topic"]) == (4403, "error", "fleet:default")
     assert await untouched.silent()
+
+
+async def test_a_new_password_closes_other_logins_and_what_tickets_opened(connect, viewer, cookie_of):
+    cookie = await in_thread(cookie_of, viewer)
+    by_cookie = await connect(FLEET, cookie=cookie, origin=OURS)
+    by_ticket = await connect(FLEET)
+    await by_ticket.send({"type": "auth", "ticket": await in_thread(first_ticket, viewer)})
+    for socket in (by_cookie, by_ticket):
+        await socket.next("snapshot")
+    await in_thread(change_password, viewer, "another one")
+    async with asyncio.timeout(5):
+        for socket in (by_cookie, by_ticket):
+            assert (await socket.closed())[0] == 4401

@@ -20,6 +20,7 @@ from monitoring.services import (
     create_monitor,
     delete_image,
     restore_image,
+    retention,
     start_monitor,
     stop_monitor,
 )
@@ -294,7 +295,7 @@ def test_no_term_means_for_ever(ended, busy, clock, cleanup_sessions, settings):
     settings.DELETED_DAYS = None
     clock.shift(timedelta(days=4000))
     cleanup_sessions("--stale-after", "0")
-    cleanup.purge_in_background()
+    retention.purge_in_background()
     assert Image.objects.count() == 7
 
 
@@ -339,8 +340,8 @@ def test_retention_over_more_than_half_needs_a_person(ended, clock, cleanup_sess
     clock.shift(timedelta(days=31))
     settings.RETENTION_DAYS = 30
     settings.DELETED_DAYS = None
-    assert cleanup.purge_in_background().images == 0
-    assert "would remove 2 of 2 pictures" in caplog.text
+    assert retention.purge_in_background().images == 0
+    assert "more than half: run cleanup_sessions --force once" in caplog.text
     with pytest.raises(CommandError, match="6 of 6 files"):
         cleanup_sessions("--retention-days", "30")
     assert Image.objects.count() == 3
@@ -353,10 +354,10 @@ def test_the_background_does_the_same(ended, busy, clock, settings, django_captu
     settings.RETENTION_DAYS, settings.DELETED_DAYS = 30, 10
     clock.shift(timedelta(days=11))
     with django_capture_on_commit_callbacks(execute=True):
-        assert cleanup.purge_in_background().images == 1
+        assert retention.purge_in_background().images == 1
     clock.shift(timedelta(days=20))
     with django_capture_on_commit_callbacks(execute=True):
-        assert cleanup.purge_in_background().images == 2
+        assert retention.purge_in_background().images == 2
     assert not any(path.exists() for image in mine for path in files_of(image))
 
 

@@ -43,8 +43,8 @@ def test_a_new_label_moves_the_counts_and_is_journalled(image, session):
             "image": image.key,
             "name": "first.jpg",
             "revision": 3,
-            "before": {"label": "OK", "review": "unreviewed", "split": ""},
-            "after": {"label": "DEFECT", "review": "accepted", "split": "train"},
+            "before": {"label": "OK", "review": "unreviewed", "split": "", "reviewed_by": ""},
+            "after": {"label": "DEFECT", "review": "accepted", "split": "train", "reviewed_by": "bob"},
             "by": "bob",
         },
     )
@@ -106,7 +106,7 @@ def test_an_edit_is_told_to_session_and_monitor(
     with django_capture_on_commit_callbacks(execute=True):
         change_image(image, by="ann", label="OK")
         assert published == []
-    assert published == [f"session:{session.key}", "monitor:cam-1"]
+    assert published == [f"session:{session.key}", f"image:{image.key}", "monitor:cam-1"]
 
 
 def test_a_deleted_picture_is_out_of_every_count_but_the_total(image, session):

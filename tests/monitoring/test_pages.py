@@ -17,7 +17,7 @@ from tests.pictures import picture
 
 DOCS = Path(__file__).parents[2] / "docs/pages.md"
 PLAIN_PAGES = ["/", "/sessions/", "/events/", "/health/"]
-ADMIN_PAGES = ["/monitors/new/", "/tokens/"]
+ADMIN_PAGES = ["/monitors/new/", "/members/", "/audit/"]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def data(response, name: str):
 
 def rows(response) -> list[str]:
     """The keys of the sessions that the history lists, in order."""
-    return re.findall(r'<td class="grow first"><a href="/sessions/(se_\w+)/"', response.text)
+    return re.findall(r'<td class="grow first"><input [^>]+> <a href="/sessions/(se_\w+)/"', response.text)
 
 
 @pytest.fixture

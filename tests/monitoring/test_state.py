@@ -37,7 +37,7 @@ def test_a_monitor_says_all_that_is_promised(monitor):
     assert state.keys() == {
         *("slug", "name", "kind", "organisation", "dataset", "is_demo", "running", "status", "presence"),
         *("expected_interval_s", "session", "last_session", "total_counter", "flow", "controller"),
-        *("training", "last_image", "labels", "last_item_at", "revision", "at"),
+        *("training", "last_image", "labels", "reviews", "last_item_at", "revision", "at"),
     }
     assert (state["running"], state["status"], state["presence"]) == (False, "idle", None)
     assert (state["session"], state["last_session"], state["last_image"]) == (None, None, None)
@@ -57,6 +57,9 @@ def test_a_running_monitor_shows_its_session_and_counts(monitor, session):
         "started_by": "ann",
         "total_counter": 3,
         "notes": "",
+        "notes_revision": 0,
+        "notes_by": "",
+        "notes_at": None,
         "revision": session.revision,
         "last_seq": session.last_seq,
     }
@@ -133,7 +136,7 @@ def test_the_queries_are_as_many_for_one_monitor_as_for_twenty(
     with django_assert_num_queries(5):
         states = monitor_states(Monitor.objects.for_messages().order_by("slug"))
     assert len(states) == count and all(state["last_image"]["tags"] for state in states)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         fleet_state(organisation)
 
 
@@ -145,7 +148,7 @@ def test_the_fleet_counts_each_monitor_once_and_lists_the_newest_events(organisa
     archive_monitor(archived, by="ann")
     organisation.refresh_from_db()
     state = fleet_state(organisation)
-    assert state.keys() == {"organisation", "revision", "counts", "monitors", "disk", "events"}
+    assert state.keys() == {"organisation", "revision", "counts", "monitors", "doubtful", "disk", "events"}
     assert state["counts"] == {"running": 2, "late": 0, "lost": 0, "idle": 1, "error": 0}
     assert tuple(state["counts"]) == STATUSES
     assert [one["slug"] for one in state["monitors"]] == ["cam-1", "line-00", "line-01"]

@@ -23,7 +23,6 @@ from monitoring.services import (
 )
 from monitoring.services.tags import ImageDeleted, TooManyTags
 from sessions_app.models import LabelCount
-from sessionsite.common.errors import Missing
 
 BOX = {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4}
 
@@ -31,7 +30,7 @@ BOX = {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4}
 def replayed(image) -> dict[str, dict]:
     """The tags that the history gives, read from its first row to its last."""
     found: dict[str, dict] = {}
-    for change in TagChange.objects.filter(image=image).order_by("pk"):
+    for change in TagChange.objects.of_boxes().filter(image=image).order_by("pk"):
         if change.before:
             assert {**found.pop(change.tag_key)} == change.before
         if change.after:
@@ -115,12 +114,13 @@ def test_a_change_of_an_older_box_shows_both_sides(image):
     check_history(image)
 
 
-def test_a_box_that_is_gone_is_missing(image):
+def test_a_change_of_a_box_that_is_gone_shows_that_too(image):
     tag = add_tag(image, label="scratch", **BOX, by="ann")
     seen = Tag.objects.get()
     delete_tag(tag, revision=1, by="ann")
-    with pytest.raises(Missing):
+    with pytest.raises(RevisionMismatch) as caught:
         change_tag(seen, revision=1, by="bob", label="dent")
+    assert caught.value.details == {"yours": {"revision": 1, "label": "dent"}, "current": None}
 
 
 def test_replacing_keeps_the_keys_of_boxes_that_stay(image):

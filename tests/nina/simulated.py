@@ -24,6 +24,15 @@ class NinaThread:
         for frame in frames:
             self._do(self.nina.happen, frame)
 
+    @contextmanager
+    def playing(self):
+        """The script's frames happen at their times until the end of the block."""
+        playing = asyncio.run_coroutine_threadsafe(self.nina.play(), self._loop)
+        try:
+            yield
+        finally:
+            playing.cancel()
+
     def go_away(self) -> None:
         """Connections end, none is taken until `come_back`."""
 

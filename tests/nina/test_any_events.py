@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitoring.nina import store
 from monitoring.nina.events import DEVICES, KNOWN
 from monitoring.nina.intake import LiveIntake, read_history
 from monitoring.nina.machine import Machine, State
+from monitoring.nina.models import Rig
+from monitoring.nina.topic import rig_state
 from monitoring.nina.unified import unified
 from tests.nina.night import ZONE
+from tests.nina.player import assert_follows_from_the_journal
 
 AT = datetime(2026, 1, 1, 20, tzinfo=UTC)
 anything = st.recursive(
@@ -96,3 +102,34 @@ def test_any_history_leaves_a_state_that_can_be_shown(entries, images):
 @given(anything, anything)
 def test_any_answer_instead_of_a_history_is_an_empty_or_a_dropped_one(entries, images):
     read_history(entries, images, ZONE)
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["frame", "missed", "rebuild"]), fields | anything, st.floats(0, 400))
+)
+
+
+@pytest.mark.django_db
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps)
+def test_whatever_comes_is_stored_and_the_state_follows_from_it(rig, steps):
+    """Frames, events that only the history has, and rebuilds, in any order: nothing raises."""
+    with transaction.atomic():
+        intake, entries, at = LiveIntake(), [], AT
+        for kind, flat, pause_s in steps:
+            at += timedelta(seconds=pause_s)
+            before = State.from_json(Rig.objects.get(pk=rig.pk).state)
+            if kind == "rebuild":
+                store.rebuild(rig.pk, application_start="one", entries=list(entries), images=[flat])
+                continue
+            entries.append({**flat, "Time": at.isoformat()} if isinstance(flat, dict) else flat)
+            event = intake.take(json.dumps({"Response": flat}), at) if kind == "frame" else None
+            if event is not None:
+                after = State.from_json(store.receive(rig.pk, [event]).state)
+                if after.started_us == before.started_us:
+                    assert all(
+                        now >= then for now, then in zip(counters(after), counters(before), strict=True)
+                    )
+        assert_follows_from_the_journal(rig)
+        json.dumps(rig_state(Rig.objects.for_messages().get(pk=rig.pk)), allow_nan=False)
+        transaction.set_rollback(True)

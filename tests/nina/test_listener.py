@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connections
+from django.test import Client
 
 from monitoring.nina import keeper, store
-from monitoring.nina.listener import RigListener, pause_s, rebuild_now
+from monitoring.nina import listener as listener_module
+from monitoring.nina.listener import MESSAGE_BYTES, RigListener, pause_s, rebuild_now
 from monitoring.nina.models import Rig, RigEvent
 from monitoring.nina.script import Frame
 from monitoring.nina.simulator import SimulatedNina
@@ -20,7 +22,8 @@ from monitoring.nina.unified import unified
 from monitoring.nina.wire import NinaUnreachable
 from sessions_app.models import Lease
 from tests.nina.night import CHECKPOINTS, differences
-from tests.nina.test_store import assert_follows_from_the_journal
+from tests.nina.player import assert_follows_from_the_journal
+from tests.nina.silent import SilentNina
 from tests.waiting import in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +41,7 @@ async def listening(rig, nina, **options):
     await in_thread(Rig.objects.filter(pk=rig.pk).update, url=nina.url)
     listener = RigListener(await fresh(rig), options.pop("epoch", None), sleep=at_once, **options)
     task = asyncio.create_task(listener.run())
-    await until(lambda: nina.sockets, what="a connection")
+    await until(lambda: nina.connections, what="a connection")
     await status(rig, "connected")
     try:
         yield listener
@@ -89,7 +92,7 @@ async def test_the_night_is_followed_through_cuts_and_repeats(rig, script):
         await in_thread(assert_follows_from_the_journal, found)
 
 
-async def test_a_frame_is_stored_and_counted_and_junk_changes_nothing(rig, script):
+async def test_a_frame_is_stored_and_counted_and_junk_changes_nothing(rig, script, viewer_token):
     junk = [
         b"\xff\xfe\x00",
         "{" * 5000,
@@ -106,10 +109,63 @@ async def test_a_frame_is_stored_and_counted_and_junk_changes_nothing(rig, scrip
             rig, lambda rig: rig.ingest["malformed"] == before.ingest["malformed"] + len(junk)
         )
         assert (found.state, found.last_seq) == (before.state, before.last_seq)
-        assert found.link["last_refusal"] and found.link["status"] == "connected"
+        health = await health_of(viewer_token)
+        assert health["status"] == "healthy" and health["ingest"]["lastRefusal"]
+        assert health["ingest"]["malformed"] == before.ingest["malformed"] + len(junk)
         nina.happen(script.frames[0])
         found = await holds(rig, lambda rig: rig.last_seq == before.last_seq + 1)
         assert nina.connections == 1  # the junk has cost no connection
+
+
+async def health_of(token: str) -> dict:
+    headers = {"Authorization": f"Bearer {token}"}
+    return (await in_thread(Client().get, "/api/config/health", headers=headers)).json()
+
+
+async def test_a_frame_beyond_every_limit_costs_the_connection_and_nothing_else(rig, script, viewer_token):
+    async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
+        before = await fresh(rig)
+        nina.send_raw('{"Response": {"Event": "A", "x": "' + "y" * (MESSAGE_BYTES + 1) + '"}}')
+        await until(lambda: nina.connections == 2 and nina.sockets, what="a new connection")
+        await status(rig, "connected")
+        nina.happen(script.frames[0])
+        found = await holds(rig, lambda rig: rig.last_seq == before.last_seq + 1)
+        assert found.link["gaps"][-1]["to"]
+        assert (await health_of(viewer_token))["status"] == "healthy"
+
+
+async def test_silence_is_no_fault_but_pings_without_an_answer_are(rig, monkeypatch):
+    assert (listener_module.PING_S, listener_module.PONG_WITHIN_S) == (30.0, 20.0)
+    monkeypatch.setattr(listener_module, "PING_S", 0.05)
+    monkeypatch.setattr(listener_module, "PONG_WITHIN_S", 5.0)
+    silent = SilentNina()
+    async with silent.serving() as nina, listening(rig, nina):
+        await until(lambda: nina.pings >= 10, what="ten pings")
+        found = await fresh(rig)
+        assert (found.link["status"], nina.connections, found.last_seq) == ("connected", 1, 0)
+        nina.answers_pings = False
+        await until(lambda: nina.connections > 1, within_s=30, what="a new connection")
+        await holds(rig, lambda rig: rig.link["gaps"])
+
+
+async def test_the_pauses_between_attempts_grow_and_never_end(rig):
+    pauses: asyncio.Queue[float] = asyncio.Queue()
+
+    async def at_once_and_noted(seconds: float) -> None:
+        pauses.put_nowait(seconds)
+        await asyncio.sleep(0)
+
+    await in_thread(Rig.objects.filter(pk=rig.pk).update, url="http://127.0.0.1:9")
+    listener = RigListener(await fresh(rig), None, sleep=at_once_and_noted)
+    task = asyncio.create_task(listener.run())
+    taken = [await asyncio.wait_for(pauses.get(), 10) for _ in range(12)]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    for pause, longest in zip(taken, [1, 2, 4, 8, 16, *[30] * 7], strict=True):
+        assert longest / 2 <= pause <= longest
+    assert len(set(taken[5:])) > 1  # left to chance, so that not everybody comes back at once
+    assert (await fresh(rig)).link["attempts"] >= 12
+    await in_thread(connections.close_all)
 
 
 async def test_frames_that_are_no_utf8_text_do_not_end_the_connection(rig, script):

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitoring.nina.events import Event, Malformed, Message, read_entry, read_frame, us_of
+from monitoring.nina.events import Event, Malformed, Message, read_entry, read_frame, read_local, us_of
 from monitoring.nina.intake import Dedup, LiveIntake, read_history
 from monitoring.nina.machine import Machine, State
+from monitoring.nina.script import Frame, Script
 from monitoring.nina.unified import unified
 from tests.nina.night import CHECKPOINTS, OF_HISTORY, ZONE, differences, script
 
@@ -98,6 +99,73 @@ def test_the_object_has_the_36_keys_of_both_wires_and_no_session():
 def test_log_stamps_are_local_to_the_site(zone, stamp, utc):
     event = read_entry({"Event": "MOUNT-CENTER", "Time": stamp}, 0, ZoneInfo(zone))
     assert event.at == datetime.fromisoformat(utc)
+
+
+OTHER_NIGHTS = [
+    ("America/Phoenix", 0),  # UTC-7 all the year
+    ("America/Denver", -12),  # 1-2 November: 06:00Z to 08:00Z is 00:00 to 01:00, twice 01:00 to 02:00
+    ("America/Denver", 113),  # 7-8 March: an hour is left out
+    ("Europe/Madrid", -20),  # 25-26 October
+    ("Europe/Madrid", 134),  # 28-29 March
+    ("Australia/Lord_Howe", 141),  # 4-5 April: half an hour comes twice
+]
+
+
+@pytest.mark.parametrize(("name", "days"), OTHER_NIGHTS)
+@pytest.mark.parametrize("hours", [-3, 0, 4])
+def test_the_night_at_another_site_and_across_a_change_of_clocks_is_the_same_in_utc(name, days, hours):
+    """Written with the stamps that NINA would write there: no stored time differs from the recording's."""
+    zone, by = ZoneInfo(name), timedelta(days=days, hours=hours)
+    recorded = script()
+    seeded = read_history(recorded.history_after(111), recorded.images_after(111), ZONE)
+    frames = [
+        Frame(event.at + by, {"Response": {"Event": event.type, **_elsewhere(event, zone, by)}})
+        for event in seeded.events
+    ]
+    there = Script([], [], frames, zone)
+    found = read_history(there.history_after(len(frames)), there.images_after(len(frames)), zone)
+    moments = [(event.type, round_ms(event.at + by)) for event in seeded.events]
+    assert [(event.type, round_ms(event.at)) for event in found.events] == moments
+    machine, here = Machine(zone), Machine(ZONE)
+    for event, same in zip(found.events, seeded.events, strict=True):
+        machine.apply(event)
+        here.apply(same)
+    shown, wanted = (
+        unified(each.state, now=CHECKPOINTS[-1].as_of + moved)
+        for each, moved in ((machine, by), (here, 0 * by))
+    )
+    assert shown["duration"] == wanted["duration"]
+    for path in ("start_time", "end_time", "safety_timestamp"):
+        assert datetime.fromisoformat(shown[path]) == datetime.fromisoformat(wanted[path]) + by
+    assert shown["session_stats"] == wanted["session_stats"]
+
+
+def round_ms(moment: datetime) -> datetime:
+    """Log lines have four digits of a second."""
+    return datetime.fromtimestamp(round(moment.timestamp(), 3), UTC)
+
+
+def _elsewhere(event: Event, zone: ZoneInfo, by: timedelta) -> dict:
+    payload = dict(event.payload)
+    if end := read_local(payload.get("TargetEndTime"), ZONE):
+        payload["TargetEndTime"] = (end + by).astimezone(zone).replace(tzinfo=None).isoformat()
+    if event.statistics:
+        date = datetime.fromisoformat(event.statistics["Date"]) + by
+        payload["ImageStatistics"] = {**event.statistics, "Date": date.astimezone(zone).isoformat()}
+    return payload
+
+
+@pytest.mark.parametrize(
+    ("happened", "end"),
+    [
+        ("2025-10-26T00:10:00", "2025-10-26T00:30:00+00:00"),
+        ("2025-10-26T00:50:00", "2025-10-26T01:30:00+00:00"),
+    ],
+)
+def test_a_target_that_ends_in_the_hour_that_comes_twice_ends_after_it_began(happened, end):
+    entry = {"Event": "TS-TARGETSTART", "Time": happened, "TargetName": "M 42"}
+    event = read_entry({**entry, "TargetEndTime": "2025-10-26T02:30:00"}, 0, ZONE)
+    assert Machine(ZONE).apply(event).target["end_us"] == us_of(datetime.fromisoformat(end))
 
 
 def test_scheduler_stamps_are_utc_and_end_times_local_to_the_site():

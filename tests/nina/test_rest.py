@@ -7,9 +7,9 @@ from django.test import Client
 
 from monitoring.nina import store
 from monitoring.nina.verbs import add_rig, change_rig
+from tests.nina.player import Player
 from tests.nina.simulated import simulated_nina
 from tests.nina.test_listener import BEGIN
-from tests.nina.test_store import Player
 
 STATE, REFRESH, HEALTH = "/api/nina/session-state", "/api/nina/session-state/refresh", "/api/config/health"
 

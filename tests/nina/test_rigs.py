@@ -10,7 +10,7 @@ from monitoring.nina.topic import RigTopic
 from monitoring.nina.verbs import BadRig, RigExists, add_rig, change_rig
 from sessionsite.accounts.models import AuditEntry
 from sessionsite.accounts.services import caller_of_user
-from tests.nina.test_store import BOOT, Player
+from tests.nina.player import BOOT, Player
 
 
 def test_the_command_adds_a_rig_on_a_monitor_of_its_own(organisation, capsys):

@@ -2,143 +2,22 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError, connection
 
 from monitoring.nina import store
 from monitoring.nina.intake import LiveIntake
 from monitoring.nina.models import Rig, RigEvent
 from monitoring.nina.script import Frame
-from monitoring.nina.spans import replay
-from monitoring.nina.state import State
-from monitoring.nina.unified import unified
 from sessions_app.models import Session, SessionEvent
-from tests.nina.night import CHECKPOINTS, differences
+from sessionsite.common import clock
+from tests.nina.night import CHECKPOINTS
 from tests.nina.night import script as night_script
-
-BOOT = "2025-11-14T17:49:00"
-
-
-class Player:
-    """Feeds a rig as its listener does, with the clock of the recording."""
-
-    def __init__(self, rig, script) -> None:
-        self.rig, self.script, self.intake, self.position = rig, script, LiveIntake(), 0
-
-    def rebuild(self, entries: int | None = None) -> None:
-        """As at the start, at a reconnect and at a refresh: with what NINA holds at that moment."""
-        history = self.script.history_after(self.position)
-        store.rebuild(
-            self.rig.pk,
-            application_start=BOOT,
-            entries=history if entries is None else history[:entries],
-            images=self.script.images_after(self.position),
-        )
-
-    def hear(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            if event := self.intake.take(frame.text, frame.at):
-                store.receive(self.rig.pk, [event], counted=self.intake.counted())
-        store.set_link(self.rig.pk, counted=self.intake.counted())
-
-    def play(self, upto: int, *, frames: list[Frame] | None = None) -> None:
-        self.hear(self.script.frames[self.position : upto] if frames is None else frames)
-        self.position = upto
-
-    def restart(self) -> None:
-        """Our own process ends and begins anew: everything but the database is lost."""
-        self.intake = LiveIntake()
-
-
-def shown(rig, as_of) -> dict:
-    rig.refresh_from_db()
-    return unified(State.from_json(rig.state), now=as_of)
-
-
-def assert_follows_from_the_journal(rig) -> None:
-    """The kept state is what the stored events lead to, and their numbers have no gaps."""
-    rig.refresh_from_db()
-    rows = list(RigEvent.objects.filter(rig=rig).order_by("seq"))
-    assert [row.seq for row in rows] == list(range(1, rig.last_seq + 1))
-    ordered = store.in_order_of_the_night([row for row in rows if not row.is_repeat])
-    result = replay(map(store.event_of, ordered), rig.zone, State())
-    assert result.state.as_json() == rig.state
-
-
-def without_cuts(player, checkpoint):
-    player.rebuild(checkpoint.entries)
-    player.play(checkpoint.frames)
-    return ()
-
-
-def restarted_between(player, checkpoint):
-    for earlier in CHECKPOINTS:
-        if (earlier.entries, earlier.frames) > (checkpoint.entries, checkpoint.frames):
-            break
-        player.play(earlier.frames)
-        player.restart()
-        player.rebuild(earlier.entries if not earlier.frames else None)
-    return ("flat.recent_events", "ingest")
-
-
-def cut_and_repeated(player, checkpoint):
-    """The connection is cut again and again, three of ten frames come twice, the missed ones never."""
-    player.rebuild(checkpoint.entries)
-    chance = random.Random(checkpoint.frames)
-    while player.position < checkpoint.frames:
-        upto = min(player.position + chance.randint(1, 9), checkpoint.frames)
-        heard = player.script.frames[player.position : upto]
-        twice = [frame for frame in heard for _ in range(2 if chance.random() < 0.3 else 1)]
-        player.play(upto, frames=twice)
-        upto = min(upto + chance.randint(0, 4), checkpoint.frames)
-        player.position = upto  # nobody was connected
-        player.restart()
-        player.rebuild()
-    return ("flat.recent_events", "ingest")
-
-
-def shuffled_then_refreshed(player, checkpoint):
-    player.rebuild(checkpoint.entries)
-    chance = random.Random(7)
-    frames = player.script.frames[: checkpoint.frames]
-    late = sorted(
-        (replace(frame, at=frame.at + timedelta(seconds=chance.uniform(0, 2))) for frame in frames),
-        key=lambda frame: frame.at,
-    )
-    player.play(checkpoint.frames, frames=late)
-    if frames:
-        player.rebuild()
-    return ("flat.recent_events", "ingest")
-
-
-def rebuilt_twice(player, checkpoint):
-    player.position = checkpoint.frames
-    entries = checkpoint.entries if not checkpoint.frames else None
-    player.rebuild(entries)
-    before = Rig.objects.values("state", "ingest", "last_seq").get(pk=player.rig.pk)
-    player.rebuild(entries)
-    assert Rig.objects.values("state", "ingest", "last_seq").get(pk=player.rig.pk) == before
-    return ("flat.recent_events", "ingest") if checkpoint.frames else ()
-
-
-ALL_WAYS = [without_cuts, restarted_between, cut_and_repeated, shuffled_then_refreshed, rebuilt_twice]
-WAYS = [(way, False) for way in ALL_WAYS] + [(without_cuts, True), (cut_and_repeated, True)]
-
-
-@pytest.mark.parametrize(("way", "loses_nested"), WAYS, ids=lambda value: getattr(value, "__name__", None))
-@pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=str)
-def test_every_way_through_the_night_leads_to_the_checkpoint(rig, checkpoint, way, loses_nested):
-    leave_out = way(Player(rig, night_script(loses_nested)), checkpoint)
-    if loses_nested and way is cut_and_repeated:  # what came while nobody listened has lost its names
-        leave_out = (*leave_out, "flat.target_coordinates", "flat.filter_timestamp", "flat.current_filter")
-    wanted = checkpoint.wanted(loses_nested=loses_nested, leave_out=leave_out)
-    rig.refresh_from_db()
-    assert differences(shown(rig, checkpoint.as_of), wanted, rig.ingest) == {}
-    assert_follows_from_the_journal(rig)
+from tests.nina.player import BOOT, Player, assert_follows_from_the_journal, shown
 
 
 def test_names_that_only_the_socket_told_survive_a_rebuild(rig):
@@ -180,6 +59,65 @@ def test_a_repeat_that_came_a_moment_too_late_is_found_by_the_next_rebuild(rig, 
     again = Rig.objects.values("state", "ingest", "last_seq").get()
     player.rebuild()
     assert Rig.objects.values("state", "ingest", "last_seq").get() == again
+
+
+def test_a_frame_that_is_repeated_much_later_is_found_by_the_next_rebuild(rig, script):
+    player = Player(rig, script)
+    player.rebuild()
+    player.play(6)
+    before = clock.now()
+    guiding = script.frames[5]  # NINA has it once
+    player.hear([replace(guiding, at=guiding.at + timedelta(seconds=40))])
+    assert [event["eventType"] for event in _recent(rig, 2)] == ["GUIDER-START", "GUIDER-START"]
+    player.rebuild(asked_at=before)  # what came since is none of this history's business
+    assert not RigEvent.objects.filter(is_repeat=True).exists()
+    player.rebuild()
+    assert [event["eventType"] for event in _recent(rig, 2)] == ["GUIDER-START", "TS-TARGETSTART"]
+    assert rig.ingest["accepted"] == RigEvent.objects.counted().count()
+    assert_follows_from_the_journal(rig)
+
+
+def test_a_repeat_takes_no_place_in_the_history_from_a_later_event(rig):
+    player = Player(rig, night_script(loses_nested=True))
+    player.rebuild()
+    player.play(1)  # the wheel turns
+    turned = player.script.frames[0]
+    player.hear([replace(turned, at=turned.at + timedelta(seconds=2))])
+    player.rebuild()
+    player.position = next(
+        number for number, frame in enumerate(player.script.frames[1:], 1) if "FILTERWHEEL" in frame.text
+    )
+    player.position += 1  # nobody was connected when it turned again
+    player.rebuild()
+    repeat = RigEvent.objects.get(is_repeat=True)
+    assert repeat.index is None and repeat.type == "FILTERWHEEL-CHANGED"
+    assert shown(rig, CHECKPOINTS[5].as_of)["current_filter"] is None  # its name is lost, not the old one
+    assert_follows_from_the_journal(rig)
+
+
+def test_an_event_that_no_history_tells_of_is_kept(rig, script):
+    player = Player(rig, script)
+    player.rebuild()
+    player.hear([Frame(script.frames[0].at, {"Response": {"Event": "CLOUDS-SEEN", "Octas": 3}})])
+    player.rebuild()
+    assert [event["eventType"] for event in _recent(rig, 1)] == ["CLOUDS-SEEN"]
+
+
+def test_images_are_counted_once_when_only_their_history_cannot_be_read(rig, script):
+    player = Player(rig, script)
+    player.rebuild()
+    player.play(40)
+    before = shown(rig, CHECKPOINTS[5].as_of)
+    for images in (False, True):
+        player.rebuild(images=images)
+        after = shown(rig, CHECKPOINTS[5].as_of)
+        assert after["session_stats"] == before["session_stats"]
+        assert after["total_images"] == before["total_images"] > 36
+    assert_follows_from_the_journal(rig)
+
+
+def _recent(rig, count: int) -> list[dict]:
+    return shown(rig, CHECKPOINTS[5].as_of)["recent_events"][:count]
 
 
 def test_sessions_of_the_rig_are_opened_and_closed_with_their_counters(rig, script):
@@ -232,6 +170,27 @@ def test_a_restart_of_nina_keeps_what_is_stored_and_goes_on(rig, script):
     assert grown["total_images"] == before["total_images"] + lights > before["total_images"]
 
 
+def test_frames_of_a_restarted_nina_whose_history_cannot_be_read_yet_are_counted_once(rig, script):
+    player = Player(rig, script)
+    player.rebuild()
+    player.play(16)
+    before = shown(rig, CHECKPOINTS[5].as_of)
+    frames = script.frames[16:40]
+    player.hear(frames)  # of the new NINA
+    store.rebuild(
+        rig.pk,
+        application_start="2025-11-15T00:56:53",  # at the site; the first of these came just after it
+        entries=script.entries_of(frames),
+        images=script.images_of(frames),
+    )
+    after = shown(rig, CHECKPOINTS[5].as_of)
+    lights = sum("LIGHT" in frame.text for frame in frames)
+    assert after["total_images"] == before["total_images"] + lights
+    rig.refresh_from_db()
+    early = RigEvent.objects.filter(rig=rig, generation=rig.generation)
+    assert early.counted().filter(index__isnull=False).count() == len(script.entries_of(frames))
+
+
 def test_an_empty_answer_of_the_same_nina_takes_nothing_away(rig, script):
     player = Player(rig, script)
     player.rebuild()
@@ -248,6 +207,28 @@ def test_a_listener_that_was_taken_over_writes_nothing(rig, script):
         store.receive(rig.pk, [event], epoch=4)
     with pytest.raises(store.TakenOver):
         store.rebuild(rig.pk, application_start=BOOT, entries=[], images=[], epoch=4)
+
+
+def test_a_rebuild_is_written_in_batches_and_all_of_it_or_nothing(rig, script):
+    inserts = []
+
+    def watch(execute, sql, params, many, context):
+        if sql.startswith("INSERT") and "monitoring_rigevent" in sql:
+            inserts.append(sql)
+            if len(inserts) == fails_at:
+                raise OperationalError("the disk is full")
+        return execute(sql, params, many, context)
+
+    before, fails_at = Rig.objects.values().get(pk=rig.pk), 4
+    with connection.execute_wrapper(watch), pytest.raises(OperationalError):
+        Player(rig, script).rebuild()
+    assert not RigEvent.objects.exists() and not Session.objects.exists()
+    assert Rig.objects.values().get(pk=rig.pk) == before
+    inserts.clear()
+    fails_at = None
+    with connection.execute_wrapper(watch):
+        Player(rig, script).rebuild()
+    assert RigEvent.objects.count() == 280 and len(inserts) == 6  # 50 each
 
 
 def test_ten_thousand_events_seed_in_under_five_seconds(rig):

@@ -12,7 +12,7 @@ from django.db import connections
 from monitoring.nina import consumers, store
 from monitoring.nina.models import Rig
 from monitoring.nina.verbs import add_rig, change_rig
-from tests.nina.test_store import BOOT, Player
+from tests.nina.player import BOOT, Player
 from tests.waiting import in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)

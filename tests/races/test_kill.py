@@ -12,7 +12,7 @@ from benchmarks import crash
 
 ROUNDS = 3
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once]
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_else_is_left_when_a_server_is_killed(tmp_path):

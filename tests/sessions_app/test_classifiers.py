@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 
 import pytest
 
 from sessions_app import classifiers
 from sessions_app.classifiers import CHUNK_BYTES, ExtraMissing, UnknownClassifier, find_classifier
 from sessions_app.classifiers.tone import ToneClassifier
-
-numpy = pytest.importorskip("numpy")
+from tests.services import need_numpy
 
 
 def said(*sounds: bytes) -> list:
     """The frames of one stream, fed in chunks of 100 ms."""
-    from itertools import chain
-
     run = ToneClassifier().start()
     pcm = b"".join(sounds)
     chunks = (pcm[start : start + CHUNK_BYTES] for start in range(0, len(pcm), CHUNK_BYTES))
@@ -24,6 +22,7 @@ def said(*sounds: bytes) -> list:
 
 
 def voice(*args, **kwargs) -> bytes:
+    need_numpy()
     from tests.sessions_app.voices import voice
 
     return voice(*args, **kwargs)
@@ -66,6 +65,7 @@ def test_it_gets_used_to_a_new_voice():
 
 @pytest.mark.parametrize("kind", ["silence", "noise"])
 def test_without_a_voice_it_is_quiet(kind):
+    need_numpy()
     from tests.sessions_app import voices
 
     frames = said(getattr(voices, kind)(3))
@@ -79,7 +79,7 @@ def test_the_same_label_is_not_said_with_every_chunk():
 
 @pytest.mark.parametrize("hz", [80, 120, 150, 160, 220, 300, 390])
 def test_the_pitch_is_the_one_that_was_sung(hz):
-    run = ToneClassifier().start()
+    numpy, run = need_numpy(), ToneClassifier().start()
     chunk = numpy.frombuffer(voice(0.1, hz=hz), dtype="<i2").astype(numpy.float32) / 32768
     assert run._pitch_hz(chunk) == pytest.approx(hz, rel=0.03)
 
@@ -88,6 +88,7 @@ def test_the_pitch_is_the_one_that_was_sung(hz):
     "pcm", [bytes(CHUNK_BYTES), b"\xff\x7f" * 1600, b"\x00\x80" * 1600, b"\xff\x7f\x00\x80" * 800]
 )
 def test_any_chunk_is_heard_without_a_fault(pcm):
+    need_numpy()
     run = ToneClassifier().start()
     for _ in range(30):
         for frame in run.feed(pcm):

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connections, transaction
 
 from sessions_app import services as sessions
 from sessions_app.models import Session, SessionEvent
-from sessions_app.services.journal import BadMarker
+from sessions_app.services.markers import BadMarker
 from sessions_app.states import State
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from sessions_app import services as sessions
@@ -25,12 +27,20 @@ def test_a_session_moves_where_the_table_says_and_nowhere_else(organisation, bef
         entry = session.events.get()
         assert (session.state, session.revision, session.last_seq) == (to, 2, 1)
         assert (entry.kind, entry.seq) == ("moved", 1)
-        assert entry.detail == {"from": before, "to": to, "by": "ann"}
+        severity = {"severity": "error"} if to == State.ERROR else {}
+        assert entry.detail == {"from": before, "to": to, "by": "ann", **severity}
+        assert (session.stopped_at is not None) is (to in TERMINAL)
     else:
         with pytest.raises(IllegalMove):
             sessions.move(session, to, by="ann")
         assert not session.events.exists()
     assert Session.objects.get(pk=session.pk).state == (to if to in MOVES[before] else before)
+
+
+def test_a_stop_time_that_is_known_stays(organisation):
+    session = made(organisation, State.PROCESSING, stopped_at=datetime(2026, 11, 20, tzinfo=UTC))
+    sessions.move(session, State.COMPLETED)
+    assert session.stopped_at == datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def test_terminal_states_have_no_way_out_and_every_state_can_end():
@@ -155,7 +165,7 @@ def test_name_and_notes_change_with_the_old_value_in_the_journal(organisation):
     entries = list(session.events.order_by("seq").values_list("kind", "detail"))[1:]
     assert entries == [
         ("renamed", {"before": "early", "after": "late", "by": "ann"}),
-        ("notes_changed", {"before": "", "by": "ann"}),
+        ("notes_changed", {"before": "", "revision": 1, "by": "ann"}),
     ]
     assert session.revision == revision + 2
     sessions.set_name_notes(session, by="ann", name="late", notes="lamp changed")

@@ -13,6 +13,7 @@ from sessions_app.policies import POLICIES
 from sessions_app.reaper import Reaper, reap_once
 from sessions_app.services import end_session, open_session, start_annotation, start_recording
 from sessions_app.states import Kind, State
+from tests.site.processes import Process, manage, running
 
 
 def state_of(session) -> str:
@@ -200,6 +201,27 @@ def test_a_dry_run_leaves_dead_leases(watched, clock):
     presence.hold(watched.key, "dead", 1, now=clock.at(0))
     reaped_by_command("--dry-run")
     assert watched.subscriber_leases.count() == 1
+
+
+@pytest.mark.server
+def test_the_loop_goes_on_until_it_is_stopped(tmp_path):
+    manage("migrate", "--verbosity", "0", data_dir=tmp_path)
+    start = (
+        "from sessionsite.accounts.services import create_organisation;"
+        "from sessions_app.services import start_annotation;"
+        "made = create_organisation('hall', by='test');"
+        "print(start_annotation(made, by='ann', idle_ttl_s=1).key)"
+    )
+    first = manage("shell", "-c", start, data_dir=tmp_path).split()[-1]
+    with running(Process, "reap_sessions", "--loop", data_dir=tmp_path) as loop:
+        loop.wait_for_line(f"^{first} expired: idle for")
+        again = start.replace(
+            "create_organisation('hall', by='test')", "Organisation.objects.get(slug='hall')"
+        )
+        again = f"from sessionsite.accounts.models import Organisation;{again}"
+        second = manage("shell", "-c", again, data_dir=tmp_path).split()[-1]
+        loop.wait_for_line(f"^{second} expired: idle for")
+        assert loop.stop()[0] == 0
 
 
 def test_a_dry_run_does_not_go_on():

@@ -26,8 +26,18 @@ def test_a_session_says_all_that_is_promised(image):
     session = Session.objects.for_messages().get(pk=image.session_id)
     assert session_json(session).keys() == {
         *("key", "organisation", "name", "kind", "state", "end_reason", "monitor", "monitor_name", "devices"),
-        *("started_by", "started_at", "stopped_at", "total_counter", "image_count", "labels", "tag_counts"),
+        *(
+            "started_by",
+            "started_at",
+            "stopped_at",
+            "total_counter",
+            "image_count",
+            "labels",
+            "tag_counts",
+            "reviews",
+        ),
         *("data", "flow", "notes", "min_timestamp_ns", "max_timestamp_ns", "idle_ttl_s", "size_bytes"),
+        *("notes_revision", "notes_by", "notes_at", "pinned_at"),
         *("subscriber_count", "last_subscriber_left_at", "revision", "last_seq"),
     }
 

@@ -24,7 +24,8 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
     """The environment of the test run without any variable that the settings read, plus `more`."""
     ours = {name for variable in settings_variables() for name in (variable, f"{variable}_FILE")}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**kept, "DATA_DIR": str(data_dir), **more}
+    unhurried = {"RATE_LIMIT_PER_MIN": "0", "RATE_LIMIT_EXPORTS_PER_MIN": "0"}  # tests wait by asking
+    return {**kept, **unhurried, "DATA_DIR": str(data_dir), **more}
 
 
 def manage(*words: str, data_dir: Path, **more: str) -> str:
@@ -44,12 +45,14 @@ def manage(*words: str, data_dir: Path, **more: str) -> str:
 class Process:
     """A running command; `lines` is what it has printed so far, on both channels."""
 
+    before: tuple[str, ...] = ()  # a program that runs the command
+
     def __init__(self, *words: str, data_dir: Path, **more: str) -> None:
-        self.data_dir = data_dir
+        self.data_dir, self.more = data_dir, more
         self.lines: list[str] = []
         self._printed = threading.Condition()
         self.child = subprocess.Popen(
-            [sys.executable, "manage.py", *words],
+            [*self.before, sys.executable, "manage.py", *words],
             cwd=ROOT,
             env=environment(data_dir, **more),
             stdout=subprocess.PIPE,
@@ -101,14 +104,15 @@ class Server(Process):
     """A `serve` that takes requests at `url`."""
 
     def __init__(self, *options: str, data_dir: Path, **more: str) -> None:
-        self.begun = time.monotonic()
+        self.begun, self.more = time.monotonic(), more
         super().__init__("serve", "--port", "0", *options, data_dir=data_dir, **more)
         self.port = int(self.wait_for_line(ADDRESS)[2])
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 
     def token(self, name: str = "test", role: str = "admin") -> str:
-        return manage("create_token", name, "--role", role, data_dir=self.data_dir).strip()
+        command = ("create_token", name, "--role", role)
+        return manage(*command, data_dir=self.data_dir, **self.more).strip()
 
     def end(self) -> None:
         if hasattr(self, "http"):

@@ -40,9 +40,14 @@ def test_a_second_call_changes_nothing(organisation, folder):
     assert ((folder / "demo-token").read_text(), ApiToken.objects.count()) == before
 
 
-def test_a_removed_demo_stays_away(organisation, folder):
+def test_a_removed_demo_stays_away_and_leaves_no_key(
+    organisation, folder, django_capture_on_commit_callbacks
+):
     demo.prepare_demo()
-    remove_demo(organisation, by="ann")
+    with django_capture_on_commit_callbacks(execute=True):
+        remove_demo(organisation, by="ann")
+    assert not (folder / "demo-token").exists()
+    assert not ApiToken.objects.usable().exists()
     assert demo.prepare_demo() == []
     assert not Monitor.objects.exists()
 
@@ -53,6 +58,7 @@ def test_somebody_elses_monitor_of_that_name_is_left_alone(organisation, folder)
     assert Monitor.objects.get(slug="demo-cam-1").name == "Mine"
 
 
+@pytest.mark.once
 @pytest.mark.server
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
 def test_the_cameras_post_pictures_and_end_with_the_server(sig, tmp_path):

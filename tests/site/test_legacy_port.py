@@ -9,7 +9,7 @@ import pytest
 
 from tests.site.processes import Server, manage, running
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once]
 
 
 def free_port() -> int:

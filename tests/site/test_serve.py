@@ -1,13 +1,9 @@
 """`manage.py serve` as people start and stop it, on both servers."""
 
 import asyncio
-import re
 import signal
 import socket
-import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 import time
 
@@ -16,9 +12,8 @@ import pytest
 import websockets
 
 from tests.site.processes import Process, Server, manage, running
-from tests.site.settings_of import ROOT
 
-pytestmark = [pytest.mark.server]
+pytestmark = [pytest.mark.server, pytest.mark.once]
 both_servers = pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
 
 
@@ -232,16 +227,3 @@ def test_a_worker_runs_the_loops_without_a_web_server(data_dir):
         code, seconds = worker.stop()
         assert (code, seconds < 5) == (0, True), worker.output
         assert worker.lines[-1] == "Stopped."
-
-
-def test_the_documented_backup_of_a_running_server_is_whole(data_dir, tmp_path):
-    line = re.search(r"^python3 -c .*backup.*$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)[
-        0
-    ]
-    with running(Server, data_dir=data_dir) as server:
-        server.token("kept")
-        command = line.replace("python3", sys.executable).replace("var/", f"{data_dir}/")
-        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
-    with sqlite3.connect(tmp_path / "backup.sqlite3") as copy:
-        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert copy.execute("SELECT name FROM accounts_apitoken").fetchall() == [("kept",)]

@@ -72,10 +72,10 @@ def insert(model: type[models.Model], given: Expressions, first: int, last: int,
 
 
 def value_of(field: models.Field, given: Expressions) -> str | None:
-    """SQL for the column; None leaves the primary key to the database. ValueError: none is known."""
+    """SQL for the column; None leaves the column to the database. ValueError: none is known."""
     if field.column in given:
         return given[field.column]
-    if field.primary_key:
+    if field.primary_key or field.has_db_default():
         return None
     if field.has_default() and not callable(field.default):
         return literal(field, field.default)

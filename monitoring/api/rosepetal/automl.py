@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,10 @@ from dataclasses import dataclass, field
 import orjson
 
 from monitoring.api.rosepetal.reading import BadBody
+from monitoring.exports.automl import cells_of
+from monitoring.exports.parts import Box
 from monitoring.models import Dataset, Image
+from monitoring.splits import Shares
 
 CHUNK = 500
 SETS = {"train": "TRAIN", "valid": "VALIDATION", "test": "TEST"}
@@ -45,10 +47,7 @@ class Plan:
         """
         if image.split:
             return SETS[image.split]
-        place = int.from_bytes(hashlib.sha256(image.key.encode()).digest()[:8]) / 2**64 * 100
-        if place < self.test:
-            return "TEST"
-        return "VALIDATION" if place >= 100 - self.validation else "TRAIN"
+        return SETS[Shares(valid_percent=self.validation, test_percent=self.test).split_of(image.key)]
 
     def label_of(self, label: str) -> str | None:
         return self.tagmap.get(label, label)
@@ -106,27 +105,9 @@ def rows_of(image: Image, dataset: Dataset, plan: Plan, address: str) -> list[li
     rows = []
     for tag in image.tags.all():
         if label := plan.label_of(tag.label):
-            x1, y1 = tag.x_frac + tag.w_frac, tag.y_frac + tag.h_frac
-            rows.append(
-                [
-                    *start,
-                    label,
-                    _short(tag.x_frac),
-                    _short(tag.y_frac),
-                    "",
-                    "",
-                    _short(x1),
-                    _short(y1),
-                    "",
-                    "",
-                ]
-            )
+            box = Box(label, tag.x_frac, tag.y_frac, tag.w_frac, tag.h_frac)
+            rows.append([*start, label, *cells_of(box)])
     if rows:
         return rows
     label = "" if dataset.type == BOXES_ONLY else plan.label_of(image.label) or ""
     return [[*start, label, *[""] * 8]]
-
-
-def _short(fraction: float) -> str:
-    """Never over 1, and without the noise of the last bits (0.1 + 0.2)."""
-    return f"{min(fraction, 1.0):.9g}"

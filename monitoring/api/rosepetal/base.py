@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from rest_framework import exceptions
@@ -18,7 +17,16 @@ from monitoring.models import Dataset, Monitor
 from sessionsite.accounts.authentication import CookieAuthentication, TokenAuthentication
 from sessionsite.accounts.models import SLUG
 from sessionsite.common.access import Caller
-from sessionsite.common.errors import Busy, DomainError, Missing, NotAllowed, NotAuthenticated, TooLarge
+from sessionsite.common.databases import UNAVAILABLE, unavailable
+from sessionsite.common.errors import (
+    DomainError,
+    Missing,
+    NoRoom,
+    NotAllowed,
+    NotAuthenticated,
+    TooLarge,
+)
+from sessionsite.common.files import is_full_disk
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +70,6 @@ class RosepetalView(APIView):
 
     schema = None  # not part of our own documented API
     permission_classes = ()
-    throttle_classes = ()
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJson
     http_method_names = ("get", "post")  # no HEAD: it would do what GET does, and no OPTIONS in another shape
@@ -150,9 +157,11 @@ def as_domain_error(exc: Exception) -> DomainError:
         return TooLarge("the body is too large")
     if isinstance(exc, (SuspiciousOperation, BadRequest, UnreadablePostError, RawPostDataException)):
         return DomainError("the body cannot be read")
-    if isinstance(exc, OperationalError):
+    if isinstance(exc, UNAVAILABLE):
         logger.warning("the database does not answer", exc_info=exc)
-        return Busy("the database does not answer")
+        return unavailable(exc)
+    if isinstance(exc, OSError) and is_full_disk(exc):
+        return NoRoom("the disk is full")
     logger.exception("a Rosepetal request failed", exc_info=exc)
     return Broken("internal error")
 

@@ -43,6 +43,7 @@ class CsvFile(RosepetalView):
 
     shape = CSV
     http_method_names = ("get",)
+    rate_scope = "exports"
 
     def get(self, request, dataset_id: str, name: str):
         if name != dataset_id:
@@ -61,6 +62,7 @@ class DownloadZip(RosepetalView):
 
     shape = ZIP
     http_method_names = ("post",)
+    rate_scope = "exports"
 
     def post(self, request, dataset_id: str):
         keys = json_object(self.body()).get("images")

@@ -20,6 +20,7 @@ class Upload(RosepetalView):
     """POST /monitor/<id>/image"""
 
     http_method_names = ("post",)
+    rate_scope = "ingest"
 
     def post(self, request, slug: str) -> Answer:
         monitor = self.monitor(slug, "ingest")
@@ -33,6 +34,7 @@ class UpdateTags(RosepetalView):
 
     shape = TAGS
     http_method_names = ("post",)
+    rate_scope = "ingest"  # a camera says what it saw with every picture
 
     def post(self, request) -> Answer:
         sent = json_object(self.body())

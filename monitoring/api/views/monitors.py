@@ -81,6 +81,7 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
         "add_device": "admin",
         "remove_device": "admin",
     }
+    rate_scopes = {"add_image": "ingest", "add_images": "ingest"}
 
     def _answer(self, monitor: Monitor, code: int = 200) -> Response:
         monitor = Monitor.objects.for_messages().get(pk=monitor.pk)

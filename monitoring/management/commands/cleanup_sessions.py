@@ -9,12 +9,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from monitoring.disk import forecast
 from monitoring.models import Image
-from monitoring.services import cleanup, media_check
+from monitoring.services import cleanup, media_check, retention
 from monitoring.services.cleanup import Purged
+from monitoring.services.hold import RemovalHeld
 from monitoring.services.media_check import Walk
 from monitoring.services.recovery import known_paths
-from sessions_app.states import TERMINAL
+from sessionsite.accounts.models import Organisation
 from sessionsite.common.files import repair_dead_leases
 
 SHOWN = 20  # lines per kind of thing; the totals say how many there are
@@ -40,7 +42,10 @@ class Command(BaseCommand):
             type=int,
             default=settings.RETENTION_DAYS,
             metavar="DAYS",
-            help="purge pictures of sessions that ended so long ago, 0: of all ended (default: %(default)s)",
+            help=(
+                "purge pictures of sessions that ended so long ago, 0: of all ended, where no rule of the "
+                "storage page says otherwise (default: %(default)s)"
+            ),
         )
         parser.add_argument(
             "--deleted-days",
@@ -63,32 +68,39 @@ class Command(BaseCommand):
         now = timezone.now()
         if stale_after:
             self.close_stale(timedelta(seconds=stale_after))
-        past = now - timedelta(days=retention_days) if retention_days is not None else None
         deleted = now - timedelta(days=deleted_days) if deleted_days is not None else None
 
         walk = Walk()
         orphans = self.count_orphans(walk)
-        retained, long_deleted = self.plan_purge(past), self.plan_deleted(deleted, past)
+        retained, whole = self.plan_purge(now, retention_days)
+        long_deleted = self.plan_deleted(deleted, whole)
         part = 2 * (retained.images + long_deleted.images) + orphans.images
         self.refuse_too_much(part, max(walk.files, 2 * Image.objects.count()), force)
         if not dry_run:
-            if past:
-                self.purge(past)
-            if deleted:
-                self.told("purged deleted pictures", sum(cleanup.purge_deleted(deleted), Purged()))
-            self.remove_orphans()
-            report = repair_dead_leases(known_paths)
-            if report.dead:
-                self.stdout.write(
-                    f"put {report.dead} dead processes' folders right: {report.removed_files} files and "
-                    f"{report.removed_temporary} half files removed, {in_bytes(report.freed_bytes)}"
-                )
+            self.remove(now, retention_days, deleted)
         self.left_over()
         self.missing()
         self.stdout.write(
             f"{walk.files} media files, {in_bytes(walk.size_bytes)}; left alone: {walk.young} younger than "
             f"an hour, {walk.foreign} that are no media files"
         )
+        if dry_run:
+            self.stdout.write(forecast().words)
+
+    def remove(self, now, retention_days, deleted) -> None:
+        try:
+            self.purge(now, retention_days)
+            if deleted:
+                self.told("purged deleted pictures", sum(cleanup.purge_deleted(deleted), Purged()))
+        except RemovalHeld as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.remove_orphans()
+        report = repair_dead_leases(known_paths)
+        if report.dead:
+            self.stdout.write(
+                f"put {report.dead} dead processes' folders right: {report.removed_files} files and "
+                f"{report.removed_temporary} half files removed, {in_bytes(report.freed_bytes)}"
+            )
 
     def close_stale(self, age: timedelta) -> None:
         sessions = cleanup.stale_sessions(age)
@@ -101,30 +113,35 @@ class Command(BaseCommand):
             elif cleanup.close_if_stale(session, age):
                 self.stdout.write(f"closed {line}; reason stale")
 
-    def plan_purge(self, before) -> Purged:
-        """Says per session what retention takes."""
-        total = Purged()
-        if before is None:
-            return total
-        for session in list(cleanup.past_sessions(before)):
-            found = cleanup.pictures_of(session)
-            total += found
+    def due(self, now, retention_days):
+        for organisation in Organisation.objects.order_by("pk"):
+            yield from retention.due(organisation, now=now, default_days=retention_days)
+
+    def plan_purge(self, now, retention_days) -> tuple[Purged, set[int]]:
+        """Says per session what the rules take; (all of it, the sessions that lose everything)."""
+        total, whole = Purged(), set()
+        for one in self.due(now, retention_days):
+            total += one.found
+            if one.most_bytes is None:
+                whole.add(one.session.pk)
             if self.dry_run:
                 self.stdout.write(
-                    f"would purge session {session.key}: {told(found)}; reason retention, "
-                    f"ended {session.stopped_at:%F %T}"
+                    f"would purge session {one.session.key}: {told(one.found)}; reason {reason_of(one)}, "
+                    f"ended {one.session.stopped_at:%F %T}"
                 )
-        return total
+        if self.dry_run and total.images:
+            self.stdout.write(f"would purge by retention: {told(total)} of {len(whole)} whole sessions")
+        return total, whole
 
-    def plan_deleted(self, before, past) -> Purged:
+    def plan_deleted(self, before, whole: set[int]) -> Purged:
         """Says what goes because it was deleted, those left out that retention takes anyway."""
         total = Purged()
         if before is None:
             return total
-        images = cleanup.long_deleted(before)
-        if past:
-            images = images.exclude(session__state__in=TERMINAL, session__stopped_at__lt=past)
-        for image in images.order_by("pk").only("key", "size_bytes", "deleted_at").iterator():
+        images = cleanup.long_deleted(before).order_by("pk")
+        for image in images.only("key", "size_bytes", "deleted_at", "session_id").iterator():
+            if image.session_id in whole:
+                continue
             total += Purged(1, image.size_bytes)
             if self.dry_run and total.images <= SHOWN:
                 self.stdout.write(
@@ -157,10 +174,11 @@ class Command(BaseCommand):
             raise CommandError(f"{text}. Nothing was removed.")
         self.stdout.write(text)
 
-    def purge(self, before) -> None:
-        for session in list(cleanup.past_sessions(before)):
-            purged = sum(cleanup.purge_session(session, before), Purged())
-            self.told(f"purged session {session.key}, ended {session.stopped_at:%F %T}", purged)
+    def purge(self, now, retention_days) -> None:
+        for one in list(self.due(now, retention_days)):
+            purged = sum(retention.obey(one), Purged())
+            ended = f"ended {one.session.stopped_at:%F %T}"
+            self.told(f"purged session {one.session.key}, {ended}, reason {reason_of(one)}", purged)
 
     def remove_orphans(self) -> None:
         files = media_check.find_orphans(Walk())
@@ -199,6 +217,10 @@ class Command(BaseCommand):
 
 def told(purged: Purged) -> str:
     return f"{purged.images} pictures, {in_bytes(purged.size_bytes)}"
+
+
+def reason_of(one: retention.Due) -> str:
+    return f"retention, {one.words}"
 
 
 def in_bytes(size: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -16,7 +17,7 @@ from sessions_app.api.linnet.shapes import find_session, tone_body
 from sessions_app.services.frames import FRAME
 from sessions_app.states import TERMINAL
 from sessionsite.common.consumers import Identify
-from sessionsite.common.hub.frames import Frame
+from sessionsite.common.hub.frames import Frame, chunk_of
 from sessionsite.common.hub.wires import Wire
 from sessionsite.common.sse import EventStream
 from sessionsite.common.threads import read_in_thread
@@ -24,7 +25,7 @@ from sessionsite.common.threads import read_in_thread
 PATH = re.compile(r"/session/(?P<key>[^/]+)/stream/?")
 END = b"event: session-event\n"
 HEARTBEAT = b": heartbeat\n\n"
-_leaving: WeakKeyDictionary[Frame, bytes] = WeakKeyDictionary()  # made once for all streams
+_leaving: WeakKeyDictionary[Frame, Leaving] = WeakKeyDictionary()  # made once for all streams
 
 
 def linnet_stream(identify: Identify) -> Callable[..., Awaitable[None]]:
@@ -50,28 +51,52 @@ class LinnetStream(EventStream):
         await read_in_thread(find_session, caller, self._key, "read")
 
     def _wire(self) -> Wire | None:
-        """Frames change their form on the way, so their prepared bytes are of no use."""
         wire = super()._wire()
-        return wire and _Detour(wire)
+        return wire and _Detour(wire, self)
+
+    def leaving(self, frame: Frame) -> Leaving | None:
+        """`frame` as it goes out; None when this wire has no word for it, or its end has been said."""
+        found = _leaving.get(frame)
+        if found is None:
+            found = _leaving[frame] = Leaving(translated(frame))
+        return None if not found.sse or (found.is_end and self._has_ended) else found
+
+    def note_sent(self, sent: Leaving) -> None:
+        self._has_ended = self._has_ended or sent.is_end
 
     async def _send_frame(self, frame: Frame) -> None:
-        body = _leaving.get(frame)
-        if body is None:
-            body = _leaving[frame] = translated(frame)
-        is_end = body.startswith(END)
-        if body and not (is_end and self._has_ended):
-            self._has_ended = is_end
-            await self._write(body)
+        if (leaving := self.leaving(frame)) is not None:
+            await self._write(leaving.sse)
+            self.note_sent(leaving)
+
+
+class Leaving:
+    """A frame in the form of this wire, with the parts that an event stream's short way writes."""
+
+    def __init__(self, sse: bytes) -> None:
+        self.sse = sse
+        self.is_end = sse.startswith(END)
+
+    @cached_property
+    def http_chunk(self) -> bytes:
+        return chunk_of(self.sse)
 
 
 class _Detour:
-    """The room and the end of a connection, without its short way."""
+    """The short way of a connection for frames that change their form."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, stream: LinnetStream) -> None:
         self.writable, self.abort = wire.writable, wire.abort
+        self._wire, self._stream = wire, stream
 
     def write(self, frame: Frame) -> bool:
-        return False
+        leaving = self._stream.leaving(frame)
+        if leaving is None:
+            return True
+        if not self._wire.write(leaving):
+            return False
+        self._stream.note_sent(leaving)
+        return True
 
 
 def translated(frame: Frame) -> bytes:

@@ -66,7 +66,6 @@ class LinnetView(APIView):
     schema = None  # not part of our own documented API
     authentication_classes = (TokenAuthentication, PlainCookie)
     permission_classes = ()
-    throttle_classes = ()
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJson
     http_method_names = ("get", "post", "delete")
@@ -164,6 +163,8 @@ class History(LinnetView):
 
 
 class Export(LinnetView):
+    rate_scope = "exports"
+
     def get(self, request, key):
         session = self.session(key, "read")
         answer = StreamingHttpResponse(_export(session), content_type="application/json")

@@ -37,3 +37,4 @@ class Command(BaseCommand):
     def _tell(self, found: list[Idle], what: str) -> None:
         for idle in found:
             self.stdout.write(f"{idle.key} {what}: idle for {idle.idle_s:.0f} s of {idle.ttl_s} s")
+        self.stdout.flush()  # whoever reads a pipe hears of it now

@@ -2,6 +2,8 @@
 
 from rest_framework import serializers
 
+from sessionsite.accounts.invites import LIFE, LIFE_DAYS_MAX
+from sessionsite.accounts.sentences import sentence
 from sessionsite.common.access import RIGHTS, ROLES
 from sessionsite.common.api.fields import MomentField, StrictSerializer, TextField
 
@@ -22,6 +24,29 @@ class MemberSerializer(serializers.Serializer):
     user = serializers.CharField(source="user.username")
     role = serializers.ChoiceField(choices=ROLES)
     created_at = MomentField()
+    last_seen_at = MomentField(source="user.last_seen_at", allow_null=True)
+
+
+class InviteSerializer(serializers.Serializer):
+    key = serializers.CharField()
+    role = serializers.ChoiceField(choices=ROLES)
+    note = serializers.CharField()
+    created_by = serializers.CharField()
+    created_at = MomentField()
+    expires_at = MomentField()
+
+
+class InviteWithLinkSerializer(InviteSerializer):
+    link = serializers.SerializerMethodField(help_text="Told this once; good for one person.")
+
+    def get_link(self, invite) -> str:
+        return self.context["link"]
+
+
+class NewInviteSerializer(StrictSerializer):
+    role = serializers.ChoiceField(choices=ROLES)
+    note = TextField(max_length=200, required=False, allow_blank=True, help_text="For whom it is meant.")
+    days = serializers.IntegerField(min_value=1, max_value=LIFE_DAYS_MAX, default=LIFE.days)
 
 
 class NewMemberSerializer(StrictSerializer):
@@ -77,8 +102,12 @@ class AuditEntrySerializer(serializers.Serializer):
     at = MomentField()
     organisation = serializers.CharField(source="organisation.slug", allow_null=True)
     actor = serializers.CharField()
+    sentence = serializers.SerializerMethodField(help_text="The change in words.")
     verb = serializers.CharField()
     object_type = serializers.CharField()
     object_key = serializers.CharField()
     before = serializers.JSONField()
     after = serializers.JSONField()
+
+    def get_sentence(self, entry) -> str:
+        return sentence(entry)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.shortcuts import get_object_or_404
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.decorators import action
@@ -11,10 +12,14 @@ from rest_framework.response import Response
 
 from sessionsite.accounts import services
 from sessionsite.accounts.api import schema  # noqa: F401 - registers the two ways to authenticate
+from sessionsite.accounts.api.filters import AuditFilters
 from sessionsite.accounts.api.organisations import OrganisationFilters, organisation_for
 from sessionsite.accounts.api.serializers import (
     AuditEntrySerializer,
+    InviteSerializer,
+    InviteWithLinkSerializer,
     MemberSerializer,
+    NewInviteSerializer,
     NewMemberSerializer,
     NewTokenSerializer,
     OrganisationSerializer,
@@ -23,10 +28,13 @@ from sessionsite.accounts.api.serializers import (
     TokenSerializer,
     TokenWithSecretSerializer,
 )
-from sessionsite.accounts.models import ApiToken, AuditEntry, Membership, Organisation, User
+from sessionsite.accounts.invites import create_invite
+from sessionsite.accounts.invites import withdraw_invite as withdraw
+from sessionsite.accounts.models import ApiToken, AuditEntry, Invite, Membership, Organisation, User
 from sessionsite.common.access import RIGHTS
 from sessionsite.common.api.fields import StrictSerializer
-from sessionsite.common.api.filters import MomentFilter
+from sessionsite.common.api.permissions import lacks
+from sessionsite.common.api.tables import CsvListed, csv_action
 from sessionsite.common.api.views import BaseViewSet, Listed, Retrieved
 from sessionsite.common.errors import DomainError, Missing
 
@@ -59,10 +67,16 @@ class OrganisationViewSet(Listed, Retrieved, BaseViewSet):
         "add_member": "admin",
         "change_member": "admin",
         "remove_member": "admin",
+        "invites": "admin",
+        "add_invite": "admin",
+        "withdraw_invite": "admin",
     }
 
     def organisation_id_of(self, obj) -> int:
         return obj.pk
+
+    def _rights_in(self, organisation: Organisation) -> frozenset[str]:
+        return frozenset(right for right in RIGHTS if self.caller.may(right, organisation.pk))
 
     def _members(self):
         return Membership.objects.filter(organisation=self.get_object()).select_related("user")
@@ -87,14 +101,18 @@ class OrganisationViewSet(Listed, Retrieved, BaseViewSet):
     def add_member(self, request, slug):
         organisation = self.get_object()
         asked = self.checked(NewMemberSerializer)
-        member = services.set_role(user_named(asked["user"]), organisation, asked["role"], by=self.by)
+        member = services.set_role(
+            user_named(asked["user"]), organisation, asked["role"],
+            by=self.by, within=self._rights_in(organisation),
+        )  # fmt: skip
         return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Give a member another role", request=RoleSerializer, responses=MemberSerializer)
     @action(detail=True, methods=["patch"], url_path=f"members/(?P<username>{USERNAME})")
     def change_member(self, request, slug, username):
         member, asked = self._member(username), self.checked(RoleSerializer)
-        member = services.set_role(member.user, member.organisation, asked["role"], by=self.by)
+        within = self._rights_in(member.organisation)
+        member = services.set_role(member.user, member.organisation, asked["role"], by=self.by, within=within)
         return Response(MemberSerializer(member).data)
 
     @extend_schema(summary="Remove a member", request=None, responses={204: None})
@@ -102,6 +120,32 @@ class OrganisationViewSet(Listed, Retrieved, BaseViewSet):
     def remove_member(self, request, slug, username):
         member = self._member(username)
         services.set_role(member.user, member.organisation, None, by=self.by)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(summary="Invitations that may still be accepted", responses=InviteSerializer(many=True))
+    @action(detail=True, serializer_class=InviteSerializer, keyset=("-id",))
+    def invites(self, request, slug):
+        return self.listed(Invite.objects.usable().filter(organisation=self.get_object()))
+
+    @extend_schema(
+        summary="A one-time link by which somebody becomes a member; the only answer that holds it",
+        request=NewInviteSerializer,
+        responses={201: InviteWithLinkSerializer},
+    )
+    @invites.mapping.post
+    def add_invite(self, request, slug):
+        organisation, asked = self.get_object(), self.checked(NewInviteSerializer)
+        life = timedelta(days=asked.pop("days"))
+        invite, secret = create_invite(organisation, by=self.caller, life=life, **asked)
+        link = request.build_absolute_uri(f"/invite/{secret}/")
+        data = InviteWithLinkSerializer(invite, context={"request": request, "link": link}).data
+        return Response(data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(summary="Withdraw an invitation", request=None, responses={204: None})
+    @action(detail=True, methods=["delete"], url_path="invites/(?P<invite>iv_[0-9a-z]{26})")
+    def withdraw_invite(self, request, slug, invite):
+        its = Invite.objects.filter(organisation=self.get_object())
+        withdraw(get_object_or_404(its, key=invite), by=self.by)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -116,7 +160,7 @@ class TokenViewSet(Listed, Retrieved, BaseViewSet):
     serializer_class = TokenSerializer
     filterset_class = OrganisationFilters
     lookup_field, lookup_value_regex = "key", "tk_[0-9a-z]{26}"
-    required_rights = {"create": "admin", "destroy": "read", "revoke": "read"}
+    required_rights = {"create": "read", "destroy": "read", "revoke": "read"}
 
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
@@ -128,21 +172,28 @@ class TokenViewSet(Listed, Retrieved, BaseViewSet):
         return get_object_or_404(self.get_queryset(), key=self.kwargs["key"])
 
     @extend_schema(
-        summary="A new token; the only answer that holds its secret",
+        summary="A new token, an admin's also for others; the only answer that holds its secret",
         request=NewTokenSerializer,
         responses={201: TokenWithSecretSerializer},
     )
     def create(self, request):
         asked = self.checked(NewTokenSerializer)
-        organisation = organisation_for(self.caller, asked.pop("organisation", None), "admin")
-        owner = asked.pop("owner", None)
+        organisation = organisation_for(self.caller, asked.pop("organisation", None), "read")
         token, secret = services.create_token(
-            organisation, owner=user_named(owner) if owner else None, by=self.by,
+            organisation, owner=self._owner(asked.pop("owner", None), organisation), by=self.by,
             within=frozenset(right for right in RIGHTS if self.caller.may(right, organisation.pk)), **asked,
         )  # fmt: skip
         context = {"request": request, "secret": secret}
         data = TokenWithSecretSerializer(token, context=context).data
         return Response(data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+    def _owner(self, name: str | None, organisation: Organisation) -> User | None:
+        """Admins give tokens to anybody or to nobody; other people make them for themselves."""
+        if self.caller.may("admin", organisation.pk):
+            return user_named(name) if name else None
+        if self.caller.user_id is None or name not in (None, self.by):
+            raise lacks("admin")
+        return user_named(self.by)
 
     def destroy(self, request, key):
         services.revoke_token(self.get_object(), by=self.by)
@@ -177,19 +228,18 @@ class TicketViewSet(BaseViewSet):
         return Response(data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
 
-class AuditFilters(OrganisationFilters):
-    object_type = filters.CharFilter(max_length=32)
-    object_key = filters.CharFilter(max_length=100)
-    actor = filters.CharFilter(max_length=200)
-    verb = filters.CharFilter(max_length=64)
-    after = MomentFilter(field_name="at", lookup_expr="gte", help_text="From this time on.")
-    before = MomentFilter(field_name="at", lookup_expr="lt")
-
-
 @extend_schema(tags=["organisations"])
 @extend_schema_view(list=extend_schema(summary="Who changed what, newest first"))
-class AuditViewSet(Listed, BaseViewSet):
+class AuditViewSet(CsvListed, Listed, BaseViewSet):
     queryset = AuditEntry.objects.select_related("organisation")
     serializer_class = AuditEntrySerializer
     filterset_class = AuditFilters
-    required_rights = {"list": "admin"}
+    required_rights = {"list": "admin", "csv": "admin"}
+    csv_name = "audit"
+    csv_columns = (
+        "at", "organisation", "actor", "sentence", "verb", "object_type", "object_key", "before", "after",
+    )  # fmt: skip
+
+    @csv_action("The list as CSV, a line per change")
+    def csv(self, request):
+        return self.csv_of(self.get_queryset())

@@ -13,7 +13,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views import defaults
@@ -21,14 +21,16 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from sessionsite.common.databases import UNAVAILABLE, unavailable
 from sessionsite.common.errors import (
     BodyTooLarge,
-    Busy,
     Conflict,
     DomainError,
     Missing,
+    NoRoom,
     NotAllowed,
 )
+from sessionsite.common.files import is_full_disk
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,8 @@ def translated(exc: Exception) -> DomainError | None:
         return DomainError("; ".join(exc.messages))
     if isinstance(exc, (SuspiciousOperation, UnreadablePostError)):
         return DomainError("The request cannot be read.", reason=str(exc)[:200])
+    if isinstance(exc, OSError) and is_full_disk(exc):
+        return NoRoom("The disk is full; free some space and send again.")
     return _of_database(exc) if isinstance(exc, (DatabaseError, InterfaceError)) else None
 
 
@@ -86,9 +90,9 @@ def _of_database(exc: Exception) -> DomainError | None:
     if isinstance(exc, DataError):
         logger.warning("The database refused a value: %s", exc)
         return DomainError("A value does not fit the database.")
-    if isinstance(exc, (OperationalError, InterfaceError)):
+    if isinstance(exc, UNAVAILABLE):
         logger.error("The database does not answer: %s", exc)
-        return Busy("The database does not answer; try again.", retry_after_s=2)
+        return unavailable(exc)
     return None
 
 

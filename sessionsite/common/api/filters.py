@@ -16,11 +16,15 @@ PAGE_PARAMS = {"cursor", "limit"}
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """Lists take the parameters of their view's FilterSet and of the pages, and no other."""
+    """Lists take the parameters of their view's FilterSet and of the pages, and no other.
+
+    `extra_params` of a view that has no pages: names that it reads itself.
+    """
 
     def filter_queryset(self, request, queryset, view):
         refuse_repeats(request.query_params)
-        known = PAGE_PARAMS | set(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
+        known = PAGE_PARAMS if view.pagination_class else set(view.extra_params)
+        known = known | set(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
         if unknown := sorted(set(request.query_params) - known):
             raise ValidationError({name: ["There is no such parameter."] for name in unknown})
         return super().filter_queryset(request, queryset, view)

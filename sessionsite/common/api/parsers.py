@@ -36,13 +36,7 @@ class StrictJSONParser(BaseParser):
     max_bytes = JSON_BYTES
 
     def parse(self, stream, media_type=None, parser_context=None):
-        body = bounded(stream, self.limit())
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise ParseError(f"This is not JSON: {error}") from error
-        check_json(value)
-        return value
+        return strict_json(bounded(stream, self.limit()))
 
     def limit(self) -> int:
         return self.max_bytes
@@ -53,6 +47,16 @@ class LargeJSONParser(StrictJSONParser):
 
     def limit(self) -> int:
         return settings.MAX_BODY_BYTES
+
+
+def strict_json(body: bytes):
+    """What the JSON says. Raises ParseError, TooDeep, BadText, BadNumber."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ParseError(f"This is not JSON: {error}") from error
+    check_json(value)
+    return value
 
 
 def bounded(stream, limit: int) -> bytes:

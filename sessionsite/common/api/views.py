@@ -17,6 +17,7 @@ class BaseView:
     """Mixed into an APIView. `required_rights` names the right of each action (or method)."""
 
     required_rights: dict[str, str] = {}
+    rate_scope = "ordinary"
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def initial(self, request, *args, **kwargs):
@@ -26,6 +27,14 @@ class BaseView:
         super().initial(request, *args, **kwargs)
         if not length and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
             raise LengthRequired("Send the body with a Content-Length, not in chunks.")
+
+    def perform_authentication(self, request):
+        """Counted as soon as it is known who asks: also what is refused then."""
+        super().perform_authentication(request)
+        super().check_throttles(request)
+
+    def check_throttles(self, request):
+        """Done, see perform_authentication."""
 
     @property
     def caller(self) -> Caller:
@@ -57,6 +66,7 @@ class BaseViewSet(BaseView, viewsets.GenericViewSet):
 
     keyset: tuple[str, ...] = ("-id",)
     filterset_class = None
+    extra_params: tuple[str, ...] = ()
 
     def get_queryset(self):
         """What the caller may read, and for a single object also what they hold the action's right to."""

@@ -1,9 +1,21 @@
 """Files of the media folder: their names and places, and how they get there whole or not at all."""
 
-from .leases import Batch, Inflight, RepairReport, close_leases, inflight, publish, repair_dead_leases
+from .leases import (
+    Batch,
+    Inflight,
+    RepairReport,
+    close_leases,
+    dead_leases,
+    inflight,
+    publish,
+    repair_dead_leases,
+)
 from .places import (
+    QUARANTINE,
     BadPath,
     check_path,
+    disk_errors,
+    is_full_disk,
     media_file,
     media_path,
     media_root,
@@ -14,13 +26,17 @@ from .places import (
 )
 
 __all__ = [
+    "QUARANTINE",
     "BadPath",
     "Batch",
     "Inflight",
     "RepairReport",
     "check_path",
     "close_leases",
+    "dead_leases",
+    "disk_errors",
     "inflight",
+    "is_full_disk",
     "media_file",
     "media_path",
     "media_root",

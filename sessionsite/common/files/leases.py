@@ -23,11 +23,11 @@ import itertools
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .places import INFLIGHT, BadPath, check_path, disk_errors, media_root, sync_folders, write_new
+from .places import INFLIGHT, BadPath, check_path, disk_errors, media_root, sync_folders, write_all_new
 
 INTENTS_LIMIT_BYTES = 256 * 1024  # over this the next file is begun; the old one goes with its last batch
 KNOWN_CHUNK = 500
@@ -60,14 +60,19 @@ class Batch:
 
     def add(self, path: str, data: bytes) -> None:
         """`data` is on its way to the media path `path`. Raises BadPath, NoRoom."""
-        check_path(path)
-        temporary = self._inflight.new_temporary()
+        self.add_all([(path, data)])
+
+    def add_all(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """All `files` (media path, data) are on their way, or none of them. Raises BadPath, NoRoom."""
+        folder = self._inflight.folder()
+        waiting = [(self._inflight.temporary_in(folder), check_path(path), data) for path, data in files]
         try:
-            write_new(temporary, data)
+            write_all_new((temporary, data) for temporary, _, data in waiting)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            for temporary, _, _ in waiting:
+                temporary.unlink(missing_ok=True)
             raise
-        self._waiting.append((temporary, path))
+        self._waiting += [(temporary, path) for temporary, path, _ in waiting]
 
     def publish(self) -> None:
         """Every added file lies in its place. Raises NoRoom, FileExistsError: then none of them does."""
@@ -121,8 +126,9 @@ def publish(batches: list[Batch]) -> None:
         return
     try:
         with disk_errors():
-            waiting[0]._inflight.announce(waiting)
-            sync_folders(set().union(*(batch._place() for batch in waiting)))
+            inflight = waiting[0]._inflight
+            inflight.announce(waiting)
+            inflight.sync(set().union(*(batch._place() for batch in waiting)))
     except BaseException:
         for batch in waiting:
             batch.discard()
@@ -174,9 +180,9 @@ class Inflight:
                 self._take_lease()
             return self._folder
 
-    def new_temporary(self) -> Path:
+    def temporary_in(self, folder: Path) -> Path:
         """A name in the lease folder that no other file has."""
-        return self.folder() / f"{next(self._numbers)}.part"
+        return folder / f"{next(self._numbers)}.part"
 
     def announce(self, batches: list[Batch]) -> None:
         """The places of `batches` stand in the lease folder, written by one write."""
@@ -196,6 +202,19 @@ class Inflight:
                     raise OSError(errno.ENOSPC, "the intents were cut")
             intents.size_bytes += len(record)
             self._intents = intents
+
+    def sync(self, changed: set[Path]) -> None:
+        """The entries of the folders `changed`, and these folders, are as durable as DURABILITY asks.
+
+        A folder that another process has just made may not be synced in its parent yet, and this process is
+        about to acknowledge a file in it: so each is synced up to DATA_DIR once, whoever made it.
+        """
+        unknown = changed - self._durable
+        above = {
+            each for folder in unknown for each in folder.parents if each.is_relative_to(self.root.parent)
+        }
+        sync_folders(changed | above)
+        self._durable |= unknown
 
     def close_intents(self, intents: _Intents) -> None:
         """One batch of `intents` is decided; a full or abandoned file goes with its last batch."""
@@ -234,6 +253,7 @@ class Inflight:
         self._lock_fd: int | None = None
         self._intents: _Intents | None = None
         self._undecided = 0
+        self._durable: set[Path] = set()  # folders that a power cut leaves in their parents
 
     def _take_lease(self) -> None:
         self.drop_lock()
@@ -306,6 +326,18 @@ def repair_dead_leases(is_known: Callable[[list[str]], set[str]]) -> RepairRepor
         finally:
             os.close(fd)
     return report
+
+
+def dead_leases() -> list[str]:
+    """The names of lease folders whose owner is dead; nothing is changed."""
+    root = media_root()
+    names = []
+    for folder in sorted(path for path in (root / INFLIGHT).glob("*-*") if path.is_dir()):
+        fd = _claim(root, folder)
+        if fd is not None:
+            os.close(fd)
+            names.append(folder.name)
+    return names
 
 
 def _claim(root: Path, folder: Path) -> int | None:

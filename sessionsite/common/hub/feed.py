@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 FRAME_INTERVAL_S = 0.1  # at most ten states a second; a transition is not held back
 REPLAY_EVENTS = 1000
-READ_EVENTS = 500  # per query
+READ_EVENTS = 500  # per query of what is new for all readers
 RETRY_S = 1.0
 
 
@@ -138,16 +138,20 @@ class Feed:
 
     async def _pull_events(self, upto: int) -> None:
         while (self.seq or 0) < upto:
-            found = await read_in_thread(self.topic.events, self.short_name, self.seq or 0, READ_EVENTS)
+            found = await read_in_thread(self._event_frames, self.seq or 0, READ_EVENTS)
             if not found:
                 return
-            for seq, event in found:
-                if seq <= (self.seq or 0):
+            for frame in found:
+                if frame.seq <= (self.seq or 0):
                     continue  # a join in between has moved us on
-                frame = event_frame(self.name, seq, event)
-                self.seq = seq
+                self.seq = frame.seq
                 for subscription in list(self.subscriptions.values()):
                     subscription.offer_event(frame)
+
+    def _event_frames(self, after: int, limit: int) -> list[Frame]:
+        """Called in a thread: what is read there is encoded there, and the event loop goes on meanwhile."""
+        found = self.topic.events(self.short_name, after, limit)
+        return [event_frame(self.name, seq, event) for seq, event in found]
 
     async def join(self, subscription: Subscription, after: int | None) -> Snapshot | None:
         """The reader gets a snapshot, the events after `after`, then every change. None: the topic is gone.
@@ -183,12 +187,12 @@ class Feed:
             after = start
         subscription.seq = after
         while subscription.seq < upto:
-            found = await read_in_thread(self.topic.events, self.short_name, subscription.seq, READ_EVENTS)
+            found = await read_in_thread(self._event_frames, subscription.seq, REPLAY_EVENTS)
             if not found or not self._has(subscription):
                 return
-            for seq, event in found:
-                subscription.seq = seq
-                reader.put(event_frame(self.name, seq, event), is_replay=True)
+            for frame in found:
+                subscription.seq = frame.seq
+                reader.put(frame, is_replay=True)
 
     async def _catch_up(self, subscription: Subscription) -> None:
         """What the other readers were given while this one was joining; then it gets what they get."""

@@ -52,13 +52,18 @@ class Frame:
     @cached_property
     def http_chunk(self) -> bytes:
         """The stream form as one chunk of a chunked HTTP/1.1 body."""
-        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
+        return chunk_of(self.sse)
 
     @cached_property
     def sse(self) -> bytes:
         """For an event stream: events carry their seq as id, other frames have none."""
         head = b"" if self.seq is None else b"id: %d\n" % self.seq
         return head + b"data: " + self.body + b"\n\n"
+
+
+def chunk_of(body: bytes) -> bytes:
+    """`body`, which is not empty, as one chunk of a chunked HTTP/1.1 body."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
 
 
 def snapshot_frame(topic: str, snapshot: Snapshot) -> Frame:

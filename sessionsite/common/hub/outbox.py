@@ -50,6 +50,11 @@ class Outbox:
         while self.is_full and self._fold_events():
             continue
 
+    @property
+    def first(self) -> Frame | None:
+        """What `take` would give."""
+        return next(iter(self._waiting.values()), None)
+
     def take(self) -> Frame | None:
         """The next frame to send; None when nothing waits."""
         if not self._waiting:

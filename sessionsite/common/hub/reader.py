@@ -113,8 +113,7 @@ class Reader:
             while self.close_code is None and self.outbox:
                 self.stuck_since = self.stuck_since or self._hub.time()
                 await self._await_room()
-                frame = self.outbox.take()
-                if frame is not None:
+                if not self._write_waiting() and (frame := self.outbox.take()) is not None:
                     self.sent_frames += 1
                     await self._send(frame)
                 self.stuck_since = None
@@ -130,6 +129,16 @@ class Reader:
             self._pumping = None
         if self._is_finished and not self.outbox:
             self.close(1000)
+
+    def _write_waiting(self) -> bool:
+        """Whether something that waited went the short way: as much as the connection takes at once."""
+        before = self.sent_frames
+        while self._wire is not None and self._has_window() and (frame := self.outbox.first) is not None:
+            if not self._wire.write(frame):
+                break
+            self.outbox.take()
+            self.sent_frames += 1
+        return self.sent_frames > before
 
     async def _await_room(self) -> None:
         if self._wire is not None:

@@ -15,7 +15,7 @@ from sessionsite.common.hub.frames import Frame
 
 FULL_BYTES = 64 * 1024  # a write buffer over this is slow: frames gather in the outbox, where they fold
 LOW_BYTES = 16 * 1024
-POLL_S = 0.05  # how often a full buffer is looked at, where the server tells nobody that it drained
+POLL_S = (0.001, 0.05)  # pauses between two looks at a full buffer, where the server does not tell of it
 
 
 class Wire(Protocol):
@@ -86,8 +86,10 @@ class _DaphneWire:
         return len(transport.dataBuffer) + transport._tempDataLen
 
     async def writable(self) -> None:
+        pause_s, longest_s = POLL_S  # a quick reader has taken it all in a millisecond
         while self._buffered_bytes() > LOW_BYTES:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, longest_s)
 
     def abort(self) -> None:
         self._transport.abortConnection()

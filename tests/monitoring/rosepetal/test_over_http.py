@@ -12,7 +12,7 @@ from .conftest import DENIED, image_body, picture
 BASE = "/monitor/camera-production-line-1"
 BOX = {"tag": "dent", "x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4}
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120), pytest.mark.once]
 
 
 @pytest.fixture(scope="module", params=["uvicorn", "daphne"])

@@ -3,7 +3,7 @@
 import pytest
 
 from monitoring.models import Image, Tag, TagChange
-from monitoring.services import delete_image
+from monitoring.services import change_image, delete_image, reopen_review
 
 from .conftest import image_body
 
@@ -106,3 +106,16 @@ def test_who_may_not_is_told_in_the_flat_shape(image, wire, wire_of, foreign_wir
     assert (answer.status_code, answer.json()) == (403, text)
     answer = foreign_wire.post(PATH, body(image, []))
     assert (answer.status_code, answer.json()) == (400, failed("Dataset reference invalid"))
+
+
+def test_a_picture_whose_review_has_ended_keeps_its_boxes(image, wire):
+    wire.post(PATH, body(image, [BOX]))
+    change_image(image, by="rita", review="accepted")
+    answer = wire.post(PATH, body(image, []))
+    assert answer.status_code == 409
+    assert answer.json() == failed("The picture was accepted: reopen its review first.")
+    assert Tag.objects.count() == 1
+    answer = wire.get(f"/image/delete/image/{image.key}")
+    assert (answer.status_code, answer.json()["error"]) == (409, True)
+    reopen_review(image, by="rita")
+    assert wire.post(PATH, body(image, [])).status_code == 200

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
+from sessions_app.reaper import reap_once
 from sessions_app.services import start_annotation
 
 
@@ -19,6 +21,11 @@ class Wire:
     def call(self, method: str, path: str, body=None):
         sent = b"" if body is None else json.dumps(body).encode()
         return self._client.generic(method, path, data=sent, content_type="application/json")
+
+
+def reap(session, **_) -> None:
+    """Nobody has looked at `session` for longer than its time."""
+    assert reap_once(session.started_at + timedelta(seconds=session.idle_ttl_s + 1))
 
 
 @pytest.fixture

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from sessions_app.classifiers import CHUNK_BYTES, ExtraMissing, register_classifier
 from sessions_app.models import SessionEvent, SubscriberLease
-from sessions_app.services import end_session
+from sessions_app.services import end_session, interrupt
 from sessions_app.services.frames import Frame
 from sessionsite.common.hub import get_hub, shutdown
 from sessionsite.lanes import Site
+from tests.services import need_numpy
+from tests.sessions_app.linnet.conftest import reap
 from tests.waiting import in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -166,6 +169,51 @@ async def test_a_missing_extra_is_told(site, annotation, token, parrot):
     assert (answer["code"], answer["details"]["extra"]) == ("extra_missing", "audio")
     assert await microphone.hears() == {"close": 4503}
     await microphone.leave()
+
+
+async def test_without_numpy_the_built_in_classifier_says_which_extra_it_needs(
+    site, annotation, token, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    microphone = await Microphone(site, annotation.key, token).open()
+    answer = await microphone.hears()
+    assert (answer["ok"], answer["code"]) == (False, "extra_missing")
+    assert "extra `audio`" in answer["error"]
+    assert await microphone.hears() == {"close": 4503}
+    await microphone.leave()
+
+
+async def test_the_built_in_classifier_hears_a_voice(site, annotation, token):
+    need_numpy()
+    from tests.sessions_app.voices import voice
+
+    microphone = await Microphone(site, annotation.key, token).open()
+    sound = voice(3)
+    for begin in range(0, len(sound), CHUNK_BYTES):
+        await microphone.send(sound[begin : begin + CHUNK_BYTES])
+        assert await microphone.hears() == {"ok": True, "bytes": CHUNK_BYTES}
+
+    async def labels() -> set[str]:
+        return await in_thread(
+            lambda: {entry.detail["label"] for entry in SessionEvent.objects.filter(kind="frame")}
+        )
+
+    async with asyncio.timeout(10):
+        while await labels() != {"calm"}:
+            await asyncio.sleep(0.01)
+    await microphone.leave()
+
+
+@pytest.mark.parametrize("end", [end_session, interrupt, reap])
+async def test_sound_for_a_session_that_is_over_is_told_so(site, annotation, token, parrot, end):
+    await in_thread(end, annotation, by="ann", reason="done")
+    microphone = await Microphone(site, annotation.key, token).open()
+    answer = await microphone.hears()
+    assert (answer["ok"], answer["code"]) == (False, "not_found")
+    assert answer["error"] == f"Session {annotation.key} not found"
+    assert await microphone.hears() == {"close": 4004}
+    await microphone.leave()
+    assert parrot.started == 0
 
 
 async def test_a_classifier_that_fails_is_told_and_the_session_goes_on(site, annotation, token, parrot):

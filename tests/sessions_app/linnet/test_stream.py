@@ -8,11 +8,12 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from sessions_app.models import SubscriberLease
-from sessions_app.services import add_frames, append, end_session
+from sessions_app.services import add_frames, append, end_session, interrupt
 from sessions_app.services.frames import Frame
 from sessionsite.common import hub as hub_module
 from sessionsite.common.hub import get_hub, shutdown
 from sessionsite.lanes import Site
+from tests.sessions_app.linnet.conftest import reap
 from tests.waiting import in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,15 +131,28 @@ async def test_the_end_is_a_last_event_and_the_end_of_the_stream(hub, annotation
     assert stream.body.count(b"session-event") == 1
 
 
-async def test_afterwards_it_is_unknown(hub, annotation, token, foreign_token):
+@pytest.mark.parametrize("end", [end_session, interrupt, reap])
+async def test_afterwards_it_is_unknown(hub, annotation, token, foreign_token, end):
     for secret in (foreign_token, token):
         if secret == token:
-            await in_thread(end_session, annotation, by="ann")
+            await in_thread(end, annotation, by="ann", reason="done")
         stream = Stream(annotation.key, secret)
         status, headers = await stream.open()
         assert (status, headers["content-type"]) == (404, "application/json")
         await stream.read()
         assert json.loads(stream.body) == {"detail": f"Session {annotation.key} not found"}
+
+
+async def test_a_reaped_session_says_so_in_its_last_event(hub, annotation, token):
+    """A reader whose lease was lost, as of a process that was taken for dead, is told all the same."""
+    stream = Stream(annotation.key, token)
+    await stream.open()
+    await stream.read()
+    await in_thread(SubscriberLease.objects.all().delete)
+    await in_thread(reap, annotation)
+    [(name, told)] = await stream.events(1)
+    assert (name, told["state"], told["reason"]) == ("session-event", "stopped", "idle")
+    assert await stream.read() is None
 
 
 async def test_who_reads_it_keeps_the_session_alive(hub, annotation, token):

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from sessions_app.models import Session
-from sessions_app.reaper import reap_once
-from sessions_app.services import add_frames, end_session, open_session
+from sessions_app.services import add_frames, end_session, interrupt, open_session
 from sessions_app.services.frames import Frame
 from sessions_app.states import Kind
-from tests.sessions_app.linnet.conftest import Wire
+from tests.sessions_app.linnet.conftest import Wire, reap
 
 EXCHANGES = json.loads((Path(__file__).parents[2] / "payloads" / "linnet" / "exchanges.json").read_text())
-OVER = ["", "/history", "/export"]
+OVER = [("GET", ""), ("GET", "/history"), ("GET", "/export"), ("DELETE", "/end")]
 FRAMES = [
     Frame("calm", 0.9, speaker_id="s1", affect="warm"),
     Frame("urgent", 0.6, speaker_id="s2", shift_magnitude=0.7, shift_direction="up"),
@@ -96,33 +95,24 @@ def test_elcor_adds_its_subtext(wire):
     assert [event["subtext"] for event in events] == ["With great urgency:", "With odd:", "As they say:"]
 
 
-@pytest.mark.parametrize("end", ["ended", "reaped", "interrupted"])
-@pytest.mark.parametrize("route", OVER)
+@pytest.mark.parametrize(
+    "end, state", [(end_session, "completed"), (reap, "expired"), (interrupt, "interrupted")]
+)
+@pytest.mark.parametrize("method, route", OVER)
 def test_a_session_that_is_over_is_unknown_outside_and_told_inside(
-    wire, annotation, client, operator, end, route
+    wire, annotation, client, operator, end, state, method, route
 ):
-    from datetime import timedelta
-
-    from sessions_app.services import interrupt
-
-    if end == "ended":
-        end_session(annotation, by="ann")
-    elif end == "reaped":
-        reap_once(annotation.started_at + timedelta(seconds=100))
-    else:
-        interrupt(annotation, by="ann", reason="broken")
-    answer = wire.call("GET", f"/session/{annotation.key}{route}")
+    end(annotation, by="ann", reason="done")
+    answer = wire.call(method, f"/session/{annotation.key}{route}")
     assert (answer.status_code, json_of(answer)) == (404, {"detail": f"Session {annotation.key} not found"})
     client.force_login(operator)
     inside = client.get(f"/api/v1/sessions/{annotation.key}/")
-    assert (inside.status_code, inside.json()["state"]) == (
-        200, {"ended": "completed", "reaped": "expired", "interrupted": "interrupted"}[end],
-    )  # fmt: skip
+    assert (inside.status_code, inside.json()["state"]) == (200, state)
 
 
-@pytest.mark.parametrize("route", OVER)
-def test_a_foreign_session_looks_unknown(other_wire, annotation, route):
-    answer = other_wire.call("GET", f"/session/{annotation.key}{route}")
+@pytest.mark.parametrize("method, route", OVER)
+def test_a_foreign_session_looks_unknown(other_wire, annotation, method, route):
+    answer = other_wire.call(method, f"/session/{annotation.key}{route}")
     assert (answer.status_code, json_of(answer)) == (404, {"detail": f"Session {annotation.key} not found"})
 
 

@@ -17,6 +17,7 @@ const { key } = session;
 const startedAt = Date.parse(session.started_at);
 const timeline = new Timeline(find("#timeline"), find("#legend"));
 const list = find("#frames");
+let drawing = null;
 const button = find("#microphone");
 
 const percent = (fraction) => `${Math.round(fraction * 100)} %`;
@@ -35,7 +36,13 @@ function row(t_s, ...content) {
   find("#no-frames").hidden = true;
 }
 
+/** Once for all entries of a moment. */
+function drawSoon() {
+  drawing ??= requestAnimationFrame(() => { drawing = null; tick(); });
+}
+
 function take(event) {
+  drawSoon();
   if (event.kind === "frame") {
     const frame = event.detail;
     timeline.add(frame);
@@ -67,7 +74,7 @@ function ended(last) {
     : "This session has ended. Everything it heard is kept; you can start a new one.");
   find("#ended").hidden = false;
   for (const each of findAll("[data-while-open]")) each.disabled = true;
-  setText(find("#stream-state"), "ended");
+  setText(find("#stream-state"), ""); // the chip says it
 }
 
 async function startAnew() {
@@ -78,7 +85,8 @@ async function startAnew() {
 
 async function mark(label) {
   if (isOver(session)) return;
-  await post(`/api/v1/sessions/${key}/events/`, { label });
+  const made = await post(`/api/v1/sessions/${key}/events/`, { label });
+  setText(find("#marked"), `Marked “${label}” at ${formatElapsed(1000 * since(made.at))}.`);
 }
 
 /** All frames and markers of the journal as a file, also of a session that is over. */
@@ -100,6 +108,7 @@ const microphone = new Microphone(key, {
     button.setAttribute("aria-pressed", isOn);
     setText(find("#microphone-word"), isOn ? "Stop the microphone" : "Start the microphone");
   },
+  waiting: (isWaiting) => setText(find("#microphone-hint"), isWaiting ? "The microphone is on and waits for the network." : ""),
   refused: (text) => notify(text, { kind: "error" }),
 });
 
@@ -118,6 +127,6 @@ button.disabled = Boolean(reason);
 show(session);
 new SessionWatch(key, {
   state: show, event: take, ended,
-  connected: (isConnected) => setText(find("#stream-state"), isConnected ? "live" : "not connected"),
+  connected: (isConnected) => setText(find("#stream-state"), isConnected ? "live" : "reconnecting"),
 }).start();
 everySecond(tick);

@@ -29,8 +29,9 @@ async function errorOf(response) {
 /**
  * The parsed answer. Throws ApiError for a refusal and for an unreachable server (status 0, code "unreachable").
  * body: an object sent as JSON, or a Blob sent as it is. revision: goes out as If-Match.
+ * headers(answered) is called with the headers of an answer that is no refusal. keepalive: outlives the page.
  */
-export async function request(method, url, { body, revision, signal } = {}) {
+export async function request(method, url, { body, revision, signal, keepalive, headers: answered } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = cookie("csrftoken");
   if (revision !== undefined && revision !== null) headers["If-Match"] = `"${revision}"`;
@@ -39,13 +40,14 @@ export async function request(method, url, { body, revision, signal } = {}) {
   const payload = body === undefined || isRaw ? body : JSON.stringify(body);
   let response;
   try {
-    response = await fetch(url, { method, headers, body: payload, signal, cache: "no-cache" });
+    response = await fetch(url, { method, headers, body: payload, signal, keepalive, cache: "no-cache" });
   } catch (cause) {
     if (cause.name === "AbortError") throw cause;
     throw new ApiError(0, { error: "The server cannot be reached", code: "unreachable", details: {} });
   }
   if (response.status === 401) goToLogin();
   if (!response.ok) throw await errorOf(response);
+  answered?.(response.headers);
   return response.status === 204 ? null : response.json();
 }
 

@@ -8,6 +8,7 @@ import { onKey, showKeys } from "./keys.js";
 import { live } from "./live.js";
 import { announce } from "./notice.js";
 import { renderTimes } from "./times.js";
+import { watchJobs } from "./watchjobs.js";
 
 const organisation = document.body.dataset.organisation;
 let fleet = pageData("fleet");
@@ -42,6 +43,8 @@ if (organisation) {
     ["g l", "Go to the live wall", "/"],
     ["g h", "Go to the history", "/sessions/"],
     ["g e", "Go to the events", "/events/"],
+    ["g d", "Go to the datasets", "/datasets/"],
+    ["g r", "Go to the review", "/review/"],
   ]) onKey(keys, words, () => location.assign(path));
   const openers = { "command-box": () => box.open(), "key-sheet": showKeys, "more-sheet": () => find("#more-sheet").showModal() };
   for (const button of findAll("[data-open]")) {
@@ -51,5 +54,6 @@ if (organisation) {
       openers[button.dataset.open]();
     });
   }
+  watchJobs();
   live.start();
 }

@@ -1,32 +1,51 @@
-// A large picture with its boxes, labels and keys; the monitor page and the picture page share it.
+// A large picture with its boxes, labels, review and keys; the monitor, picture and review pages share it.
 
+import { get } from "./api.js";
+import { BoxList } from "./boxlist.js";
 import { Boxes } from "./boxes.js";
-import { element, find, may, setText } from "./dom.js";
-import { onKey } from "./keys.js";
+import { Company } from "./company.js";
+import { find, findAll, may, setText } from "./dom.js";
+import { wireKeys } from "./editorkeys.js";
 import { Edits } from "./edits.js";
 import { announce, notify } from "./notice.js";
+import { takeOver } from "./outbox.js";
 import { Palette } from "./palette.js";
 import { Picture, zoomButtons } from "./picture.js";
 
 const FIRST_BOX_LABEL = "defect";
+const LAST = "last-edit"; // what `.` repeats, on the next page too
+const SETTLED = ["accepted", "rejected"];
 
 export class Editor {
   /** place holds [data-viewer], [data-draw], [data-saved], [data-palette] and [data-boxes]; store names its labels. */
   constructor(place, { store }) {
     this.place = place;
+    this.edits = null; // of the picture that is shown
+    this.isLeaving = false; // another picture is on its way: a mark now would be meant for that one
+    this.left = takeOver(); // picture -> changes that a page before could not send
     this.picture = new Picture(find("[data-viewer]", place));
     this.boxes = new Boxes(this.picture, {
       choose: (key) => {
         if (key) this.#engage();
+        this.company.choose(key);
         this.#aim();
       },
       draw: (box) => this.#add(box),
-      move: (key, box) => this.edits.change(key, box),
+      move: (key, box, how) => this.edits.change(key, box, how),
+    }, () => this.canEdit);
+    this.list = new BoxList(find("[data-boxes]", place), {
+      choose: (key) => this.boxes.choose(key === this.boxes.chosen ? null : key),
+      remove: (key) => this.edits.remove(key),
     });
     this.palette = new Palette(find("[data-palette]", place), { store, choose: (label) => this.label(label) });
-    this.edits = null; // of the picture that is shown
+    this.company = new Company({
+      changed: (image) => image.key === this.image?.key && this.edits.take(image),
+      others: (list) => this.#showOthers(list),
+    });
     zoomButtons(place, this.picture);
-    this.#wire();
+    wireKeys(this);
+    this.#wireButtons();
+    this.#sendLeft();
   }
 
   /** Shows `image` with its boxes and lets them be edited. Resolves to false when another one is shown instead. */
@@ -39,14 +58,44 @@ export class Editor {
     }
     this.boxes.stopDrawing();
     this.boxes.choose(null);
-    const edits = new Edits(image, () => this.#changed(edits));
-    this.edits = edits;
+    this.edits = this.#editsOf(image);
     this.#render();
     return true;
   }
 
+  /** Follows the shown picture itself: others see that it is open here, and what they change comes at once. */
+  attend() {
+    this.company.join(this.image?.key ?? null);
+  }
+
   get image() {
     return this.edits?.image ?? null;
+  }
+
+  /** Boxes and label of the picture may be changed: by these rights, and its review has not ended. */
+  get canEdit() {
+    return Boolean(this.image) && may("annotate") && !SETTLED.includes(this.image.review) && !this.image.deleted_at;
+  }
+
+  #editsOf(image, ops = this.left.get(image.key) ?? []) {
+    this.left.delete(image.key);
+    let edits = null; // while it is made it already tells of changes
+    edits = new Edits(image, () => edits && this.#changed(edits), ops);
+    return edits;
+  }
+
+  /** What pages before this one could not send, of pictures that are not shown here. */
+  async #sendLeft() {
+    const count = [...this.left.values()].flat().length;
+    if (count) notify(`${count === 1 ? "One change" : `${count} changes`} kept from before: sent now`);
+    for (const [key, ops] of [...this.left]) {
+      try {
+        const image = await get(`/api/v1/images/${key}/`);
+        if (this.left.has(key) && key !== this.image?.key) this.#editsOf(image, ops);
+      } catch {
+        // it stays in this browser for the next page
+      }
+    }
   }
 
   /** A change of a picture that is no longer shown is told of only when it was refused. */
@@ -57,21 +106,87 @@ export class Editor {
 
   /** Gives `label` to the chosen box, to the next box while drawing, else to the picture. */
   label(label) {
-    if (!this.image || !may("annotate")) return;
+    if (!this.#mayEdit()) return;
     if (this.boxes.isDrawing) {
       this.nextLabel = label;
       this.#aim();
-    } else if (this.boxes.chosen) this.edits.change(this.boxes.chosen, { label });
-    else this.edits.changeImage({ label: label === this.image.label ? "" : label });
+    } else if (this.boxes.chosen) {
+      this.edits.change(this.boxes.chosen, { label });
+      this.#remember({ boxLabel: label });
+    } else {
+      const given = label === this.image.label ? "" : label;
+      this.edits.changeImage({ label: given });
+      this.#remember({ label: given });
+    }
   }
 
   draw() {
-    if (!this.image || !may("annotate")) return;
+    if (!this.#mayEdit()) return;
     if (this.boxes.isDrawing) this.boxes.stopDrawing();
     else this.boxes.startDrawing();
-    if (this.boxes.isDrawing) this.#engage();
-    if (this.boxes.isDrawing) announce("Draw a box: drag over the picture, or use the arrow keys and Enter");
+    if (this.boxes.isDrawing) {
+      this.#engage();
+      announce("Draw a box: drag over the picture, or use the arrow keys and Enter");
+    }
     this.#aim();
+  }
+
+  review(word) {
+    if (!this.image || this.isLeaving || !may("review")) return;
+    const given = this.image.review === word ? "unreviewed" : word;
+    this.edits.changeImage({ review: given });
+    this.#remember({ review: given });
+    this.place.dispatchEvent(new CustomEvent("review", { detail: given }));
+  }
+
+  reopen() {
+    if (this.image && may("review")) this.edits.reopen();
+  }
+
+  removeChosen() {
+    if (!this.boxes.chosen || !this.#mayEdit()) return;
+    this.edits.remove(this.boxes.chosen);
+  }
+
+  undo() {
+    if (this.image && may("annotate")) this.edits.undo();
+  }
+
+  redo() {
+    if (this.image && may("annotate")) this.edits.redo();
+  }
+
+  /** Does the last thing again, here: the same box, the same label, the same mark. */
+  repeat() {
+    const last = JSON.parse(sessionStorage.getItem(LAST) ?? "null");
+    if (!last || !this.image) {
+      announce("There is nothing to repeat yet");
+      return;
+    }
+    if (last.review) {
+      if (may("review")) this.edits.changeImage({ review: last.review });
+    } else if (!this.#mayEdit()) return;
+    else if (last.box) this.edits.add(last.box.label, last.box.sides);
+    else if (last.boxLabel && this.boxes.chosen) this.edits.change(this.boxes.chosen, { label: last.boxLabel });
+    else this.edits.changeImage({ label: last.boxLabel ?? last.label });
+  }
+
+  escape() {
+    if (this.boxes.cancel()) return;
+    if (this.boxes.isDrawing) this.boxes.stopDrawing();
+    else this.boxes.choose(null);
+    this.#aim();
+  }
+
+  #remember(last) {
+    sessionStorage.setItem(LAST, JSON.stringify(last));
+  }
+
+  /** Whether it may be edited; says why not. */
+  #mayEdit() {
+    if (!this.image || !may("annotate")) return false;
+    if (!this.canEdit) notify(this.image.deleted_at ? "The picture is deleted: restore it first" : `The picture was ${this.image.review}: reopen its review first`);
+    return this.canEdit;
   }
 
   /** Somebody works on this very picture: a page that follows the newest one stays here. */
@@ -83,6 +198,7 @@ export class Editor {
   #add(box) {
     this.nextLabel = this.#labelOfNext();
     this.edits.add(this.nextLabel, box);
+    this.#remember({ box: { label: this.nextLabel, sides: box } });
     this.#aim();
   }
 
@@ -90,56 +206,15 @@ export class Editor {
     return this.nextLabel ?? this.palette.labels("box")[0] ?? FIRST_BOX_LABEL;
   }
 
-  #removeChosen() {
-    if (!this.boxes.chosen) return false;
-    this.edits.remove(this.boxes.chosen);
-    return true;
-  }
-
-  #wire() {
-    const draw = find("[data-draw]", this.place);
-    if (draw) draw.addEventListener("click", () => this.draw());
-    find("[data-viewer]", this.place).addEventListener("keydown", (event) => this.#viewerKey(event));
-    onKey("0", "Fit the picture", () => this.picture.reset());
-    onKey("+", "Zoom in", () => this.picture.zoomBy(1.25));
-    onKey("-", "Zoom out", () => this.picture.zoomBy(0.8));
-    if (!may("annotate")) return;
-    onKey("b", "Draw a box: drag, or arrows, Shift + arrows and Enter", () => this.draw());
-    for (let key = 1; key <= 9; key += 1) {
-      onKey(String(key), "Label the picture, the chosen box or the next box", () => {
-        const label = this.palette.atKey(key);
-        if (label) this.label(label);
-      });
-    }
-    for (const key of ["Delete", "Backspace"]) onKey(key, key === "Delete" ? "Delete the chosen box" : "", () => this.#removeChosen());
-    onKey("z", "Undo the last change of this picture", () => this.edits?.undo());
-    onKey("Escape", "Leave drawing, let the box go", () => this.#escape());
-    if (may("review")) {
-      onKey("a", "Accept the picture", () => this.review("accepted"));
-      onKey("x", "Reject the picture", () => this.review("rejected"));
-    }
-  }
-
-  review(word) {
-    if (!this.image) return;
-    this.edits.changeImage({ review: this.image.review === word ? "unreviewed" : word });
-  }
-
-  #escape() {
-    if (this.boxes.isDrawing) this.boxes.stopDrawing();
-    else this.boxes.choose(null);
-    this.#aim();
-  }
-
-  /** With the picture in focus the arrows move the draft or the chosen box. */
-  #viewerKey(event) {
-    if (event.key.startsWith("Arrow") && may("annotate") && this.boxes.nudge(event)) {
-      event.preventDefault();
-      event.stopPropagation();
-    } else if (event.key === "Enter" && this.boxes.isDrawing) {
-      event.preventDefault();
-      this.boxes.finish();
-    }
+  #wireButtons() {
+    const wire = (selector, run) => find(selector, this.place)?.addEventListener("click", run);
+    wire("[data-draw]", () => this.draw());
+    wire("[data-undo]", () => this.undo());
+    wire("[data-redo]", () => this.redo());
+    wire("[data-reopen]", () => this.reopen());
+    for (const button of findAll("[data-review]", this.place)) button.addEventListener("click", () => this.review(button.dataset.review));
+    this.comment = find("[data-comment]", this.place);
+    this.comment?.addEventListener("change", () => this.edits?.changeImage({ review_comment: this.comment.value.trim() }));
   }
 
   #aim() {
@@ -150,11 +225,13 @@ export class Editor {
     else this.palette.aim("picture", "the picture", this.image.label);
     find("[data-draw]", this.place)?.setAttribute("aria-pressed", this.boxes.isDrawing);
     setText(find("[data-hint]", this.place), this.boxes.isDrawing ? `Drag over the picture: ${this.#labelOfNext()}` : "");
-    this.#list();
+    this.list.show(this.image.tags, this.boxes.chosen, this.canEdit);
+    find("[data-no-boxes]", this.place).hidden = this.image.tags.length > 0;
   }
 
   #render() {
     const { image, status } = this.edits;
+    if (!this.canEdit && this.boxes.isDrawing) this.boxes.stopDrawing();
     this.boxes.show(image.tags);
     this.palette.offer("box", image.tags.map((tag) => tag.label));
     this.palette.offer("picture", [image.label]);
@@ -167,35 +244,28 @@ export class Editor {
   }
 
   #showReview(image) {
-    for (const button of this.place.querySelectorAll("[data-review]")) {
+    for (const button of findAll("[data-review]", this.place)) {
       button.setAttribute("aria-pressed", button.dataset.review === image.review);
-      button.onclick = () => this.review(button.dataset.review);
     }
+    const hasEnded = SETTLED.includes(image.review);
+    const ended = find("[data-ended]", this.place);
+    ended.hidden = !hasEnded;
+    setText(find("[data-ended-words]", ended), hasEnded ? `${image.review === "accepted" ? "Accepted" : "Rejected"}${image.reviewed_by ? ` by ${image.reviewed_by}` : ""}: read-only.` : "");
+    if (this.comment && this.comment !== document.activeElement) this.comment.value = image.review_comment;
+    const said = find("[data-comment-read]", this.place);
+    if (said) {
+      said.hidden = !image.review_comment;
+      setText(said, image.review_comment);
+    }
+    for (const part of findAll("[data-draw], .add-label :is(input, button)", this.place)) part.disabled = !this.canEdit;
   }
 
-  /** The boxes as a list: what is drawn, in words, with a button for each verb. */
-  #list() {
-    const list = find("[data-boxes]", this.place);
-    const { tags } = this.image;
-    const shape = JSON.stringify([tags.map((tag) => [tag.key, tag.label, tag.isSaving, tag.author]), this.boxes.chosen]);
-    if (list.dataset.shape === shape) return;
-    list.dataset.shape = shape;
-    const hadFocus = list.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-    list.replaceChildren(...tags.map((tag) => this.#row(tag)));
-    if (hadFocus) list.querySelector(`[data-focus="${CSS.escape(hadFocus)}"]`)?.focus();
-    find("[data-no-boxes]", this.place).hidden = tags.length > 0;
-  }
-
-  #row(tag) {
-    const choose = () => this.boxes.choose(tag.key === this.boxes.chosen ? null : tag.key);
-    return element("li", { class: "box-row" },
-      element("button", {
-        type: "button", class: "button button-bare", "aria-pressed": tag.key === this.boxes.chosen, "data-focus": tag.key, onclick: choose,
-      }, tag.label),
-      element("span", { class: "quiet small" }, tag.isSaving ? "saving…" : [tag.author, tag.source === "operator" ? "" : tag.source].filter(Boolean).join(", ")),
-      may("annotate") && !tag.isSaving && element("button", {
-        type: "button", class: "button button-bare", "aria-label": `Delete the box ${tag.label}`, title: "Delete", onclick: () => this.edits.remove(tag.key),
-      }, "×"));
+  #showOthers(others) {
+    const names = [...new Set(others.map(({ name }) => name))];
+    const place = find("[data-others]", this.place);
+    place.hidden = names.length === 0;
+    setText(place, names.length ? `${names.join(", ")} ${names.length === 1 ? "is" : "are"} here too` : "");
+    this.boxes.mark(new Map(others.filter(({ tag }) => tag).map(({ name, tag }) => [tag, name])));
   }
 }
 

@@ -1,181 +1,311 @@
-// The changes of one picture: its boxes, its label, its review mark. Each goes to the server at once.
+// The changes of one picture: its boxes, its label, its review. Each goes to the server at once, in order.
 //
-// What a person does is shown at once and put back if the server refuses. Changes leave one after the other, each
-// made from the revision that the one before it left behind. A refusal with 412 shows both sides and asks.
+// `base` is what the server is known to have, `ops` what the person did since; shown is the one with the others on it.
+// A change waits in the browser (outbox.js) until the server takes or refuses it; while it cannot be reached, it is
+// tried again. A refusal with 412 shows both sides and asks.
 
 import { ApiError, get, patch, post, remove } from "./api.js";
-import { askWhich } from "./conflict.js";
+import { askWhich, askWhichPicture } from "./conflict.js";
+import { keep, newTagKey } from "./outbox.js";
 
 const SIDES = ["x", "y", "w", "h"];
+const NUDGE_MS = 350; // steps by key within this time are one change
+const RETRY_MS = [1_000, 2_000, 4_000, 8_000];
 const pick = (names, from) => Object.fromEntries(names.map((name) => [name, from[name]]));
-const isDraft = (tag) => tag.key.startsWith("new-");
-let drafts = 0;
-
-class KeptTheirs extends Error {}
+const isSame = (one, other, names) => names.every((name) => one[name] === other[name]);
+const isAway = ({ status }) => status === 0 || status === 429 || status >= 500; // the change itself was not refused
+const user = () => document.body.dataset.user;
+let made = 0;
 
 export class Edits {
-  /** changed() is called whenever `image` or `status` is another. */
-  constructor(image, changed) {
-    this.image = { ...image, tags: [...image.tags] };
+  /** changed() is called whenever `image` or `status` is another. ops: left over from a page before. */
+  constructor(image, changed, ops = []) {
+    this.base = image;
+    this.floor = 0; // what is older than this revision lacks a change of ours
     this.changed = changed;
-    this.status = { word: "", text: "" }; // word: "" | "saving" | "saved" | "refused"
-    this.revisions = new Map(image.tags.map((tag) => [tag.key, tag.revision])); // what the server has, as far as is known
-    this.gone = new Set(); // keys of boxes deleted here
-    this.undone = []; // what `undo` does, newest last
-    this.queue = Promise.resolve();
-    this.pending = 0;
-    this.isBehind = false; // something newer came while a change of ours was under way
+    this.ops = ops;
+    this.dropped = []; // changes taken back before they left, for `redo`
+    this.sending = null;
+    this.tries = 0;
+    this.status = { word: "", text: "" }; // word: "" | "saving" | "saved" | "refused" | "kept"
+    this.#render();
+    if (ops.length) this.#run();
   }
 
   /** The same picture as read from the server; what is older than what is known here is ignored. */
   take(image) {
-    if (this.pending) {
-      this.isBehind = true;
-      return;
-    }
-    if (image.revision < this.image.revision) return;
-    this.image = { ...image, tags: this.#newest(image.tags) };
-    for (const tag of this.image.tags) this.revisions.set(tag.key, tag.revision);
-    this.changed();
-  }
-
-  /** No box older than the one known here: the answer may have crossed a change of ours. */
-  #newest(tags) {
-    return tags.filter((tag) => !this.gone.has(tag.key)).map((tag) => {
-      const here = this.tag(tag.key);
-      return here?.revision > tag.revision ? here : tag;
-    });
+    if (image.revision < Math.max(this.base.revision, this.floor)) return;
+    const { editors, ...plain } = image;
+    this.base = plain;
+    this.#render();
   }
 
   async refresh() {
-    this.take(await get(`/api/v1/images/${this.image.key}/`));
+    this.take(await get(this.#address()));
   }
 
   tag(key) {
     return this.image.tags.find((tag) => tag.key === key);
   }
 
+  /** Draws a box; returns its key. */
   add(label, box) {
-    drafts += 1;
-    const draft = { key: `new-${drafts}`, label, ...box, author: "", source: "operator", isSaving: true };
-    this.#put(draft);
-    return this.#save(async () => {
-      const tag = await post(`/api/v1/images/${this.image.key}/tags/`, { label, ...box });
-      this.#put(tag, draft.key);
-      this.undone.push(() => this.remove(tag.key));
-    }, () => this.#drop(draft.key));
+    const key = newTagKey();
+    this.#push({ kind: "add", key, label, box });
+    return key;
   }
 
-  /** fields: `label`, or the sides of the box. */
-  change(key, fields) {
+  /**
+   * fields: `label`, or the sides of the box. isStep: one of several small moves, which go as one.
+   * seen: the box as it was when the person began; what came in between is a clash.
+   */
+  change(key, fields, { isStep = false, seen = this.tag(key) } = {}) {
     const tag = this.tag(key);
-    if (!tag || isDraft(tag)) return null;
-    const before = pick(Object.keys(fields), tag);
-    const wanted = { ...tag, ...fields };
-    this.#put({ ...wanted, isSaving: true });
-    return this.#save(async () => {
-      const saved = await this.#withChoice(tag.key, wanted, (revision) => patch(`/api/v1/tags/${key}/`, fields, { revision }));
-      if (this.pending === 1) this.#put(saved); // else a later change is shown already
-      this.undone.push(() => this.change(key, before));
-    }, () => this.#put(tag));
+    if (!tag || isSame(tag, fields, Object.keys(fields))) return;
+    const last = this.ops.at(-1);
+    const wait = isStep ? { notBefore: Date.now() + NUDGE_MS } : {};
+    if (last && last !== this.sending && last.kind === "change" && last.key === key && last.notBefore) {
+      Object.assign(last, wait, { fields: { ...last.fields, ...fields }, wanted: { ...last.wanted, ...fields } });
+      this.#kept();
+    } else this.#push({ kind: "change", key, fields, wanted: { ...seen, ...fields }, revision: seen.revision, ...wait });
   }
 
   remove(key) {
     const tag = this.tag(key);
-    if (!tag || isDraft(tag)) return null;
-    this.#drop(key);
-    this.gone.add(key);
-    return this.#save(async () => {
-      await this.#withChoice(key, null, (revision) => remove(`/api/v1/tags/${key}/`, { revision }));
-      this.undone.push(() => this.add(tag.label, pick(SIDES, tag)));
-    }, () => {
-      this.gone.delete(key);
-      this.#put(tag);
-    });
+    if (tag) this.#push({ kind: "remove", key, revision: tag.revision });
   }
 
-  /** fields: `label`, `review` of the whole picture. */
+  /** fields: `label`, `review`, `review_comment` of the whole picture. */
   changeImage(fields) {
-    const before = pick(Object.keys(fields), this.image);
-    Object.assign(this.image, fields);
-    return this.#save(async () => {
-      await patch(`/api/v1/images/${this.image.key}/`, fields);
-      this.undone.push(() => this.changeImage(before));
-    }, () => Object.assign(this.image, before));
+    const names = Object.keys(fields);
+    if (isSame(this.image, fields, names)) return;
+    this.#push({ kind: "image", fields, seen: pick(names, this.image), revision: this.#revision() });
   }
 
-  /** Takes the newest change back, itself not to be undone. */
-  async undo() {
-    const action = this.undone.pop();
-    if (!action) return;
-    const kept = [...this.undone];
-    await action();
-    this.undone = kept;
+  reopen() {
+    this.#push({ kind: "verb", verb: "reopen" });
   }
 
-  /** Runs `send(revision)`; when somebody was faster, shows both sides and sends again, or keeps theirs. */
-  async #withChoice(key, wanted, send) {
-    let saved;
+  /** Takes the last change back: one that has not left yet here, else by the server. */
+  undo() {
+    const last = this.ops.at(-1);
+    if (last && last !== this.sending) {
+      this.dropped.push(this.ops.pop());
+      this.#kept();
+    } else this.#push({ kind: "verb", verb: "undo", revision: this.#revision() });
+  }
+
+  redo() {
+    const op = this.dropped.pop();
+    if (op) this.#push(op, false);
+    else this.#push({ kind: "verb", verb: "redo", revision: this.#revision() });
+  }
+
+  #address(rest = "") {
+    return `/api/v1/images/${this.base.key}/${rest}`;
+  }
+
+  #revision() {
+    return Math.max(this.base.revision, this.floor);
+  }
+
+  #push(op, isNew = true) {
+    if (isNew && op.kind !== "verb") this.dropped = [];
+    made += 1;
+    this.ops.push({ ...op, id: made });
+    this.#kept();
+    this.#run();
+  }
+
+  #kept() {
+    keep(this.base.key, this.ops);
+    if (this.status.word === "kept") this.#say("kept", this.#waiting());
+    this.#render();
+  }
+
+  /** What is shown: the server's picture with everything that waits done to it. */
+  #render() {
+    const image = { ...this.base, tags: [...this.base.tags] };
+    for (const op of this.ops) this.#apply(op, image);
+    this.image = image;
+    this.changed();
+  }
+
+  #apply(op, image) {
+    const at = image.tags.findIndex((tag) => tag.key === op.key);
+    if (op.kind === "add" && at < 0) {
+      image.tags.push({ key: op.key, label: op.label, ...op.box, author: user(), source: "operator", revision: 1, isSaving: true });
+    } else if (op.kind === "change" && at >= 0) image.tags[at] = { ...image.tags[at], ...op.fields, isSaving: true };
+    else if (op.kind === "remove" && at >= 0) image.tags.splice(at, 1);
+    else if (op.kind === "image") Object.assign(image, op.fields);
+  }
+
+  async #run() {
+    if (this.running) return;
+    this.running = true;
+    while (this.ops.length) {
+      if (this.status.word !== "kept") this.#say("saving", "Saving…");
+      while (this.ops[0]?.notBefore > Date.now()) await pause(this.ops[0].notBefore - Date.now());
+      const op = this.ops[0];
+      if (op) await this.#attempt(op);
+    }
+    this.running = false;
+    if (this.status.word === "saving" || this.status.word === "kept") this.#say("saved", "Saved");
+  }
+
+  async #attempt(op) {
+    this.sending = op;
+    op.tries = (op.tries ?? 0) + 1;
     try {
-      saved = await send(this.revisions.get(key));
+      await SEND[op.kind].call(this, op);
+      this.tries = 0;
+      if (this.status.word === "kept") this.#say("saving", "Saving…");
+      this.#done(op);
     } catch (refusal) {
-      if (!(refusal instanceof ApiError) || refusal.status !== 412) throw refusal;
-      const { current } = refusal.details;
-      if (await askWhich({ yours: wanted, theirs: current }) === "theirs") {
-        this.gone.delete(key);
-        throw new KeptTheirs("The other change was kept");
+      if (!(refusal instanceof ApiError)) throw refusal;
+      if (isAway(refusal)) {
+        await this.#waitForServer(refusal);
+        return;
       }
-      saved = await send(current.revision);
-    }
-    if (saved) this.revisions.set(key, saved.revision);
-    return saved;
-  }
-
-  async #save(work, putBack) {
-    this.pending += 1;
-    this.#say("saving", "Saving…");
-    const change = this.queue.then(work);
-    this.queue = change.catch(() => {}); // told of below
-    try {
-      await change;
-      this.image.revision += 1; // at least: what was read before this change is older
-      this.#end("saved", this.pending === 1 ? "Saved" : this.status.text);
-    } catch (refusal) {
-      if (!(refusal instanceof ApiError) && !(refusal instanceof KeptTheirs)) throw refusal;
-      this.isBehind ||= refusal instanceof KeptTheirs || refusal.status === 404;
-      if (refusal instanceof KeptTheirs) this.#end("saved", refusal.message);
-      else {
-        putBack();
-        this.#end("refused", `Refused: ${refusal.status === 404 ? "somebody has deleted this" : refusal.message}`);
-      }
-    }
-    if (!this.pending && this.isBehind) {
-      this.isBehind = false;
-      await this.refresh();
+      this.tries = 0;
+      if (refusal.status === 412 || (refusal.status === 404 && op.kind === "change")) await this.#clash(op, refusal.details);
+      else this.#refused(op, refusal);
+    } finally {
+      this.sending = null;
     }
   }
 
-  #end(word, text) {
-    this.pending -= 1;
-    this.#say(this.pending ? "saving" : word, text);
+  #done(op) {
+    this.ops = this.ops.filter((each) => each !== op);
+    this.#kept();
   }
 
-  /** `tag` stands in the list, in place of the box `key` if that is there. */
-  #put(tag, key = tag.key) {
-    const at = this.image.tags.findIndex((each) => each.key === key);
-    if (at < 0) this.image.tags.push(tag);
-    else this.image.tags[at] = tag;
-    if (tag.revision && !tag.isSaving) this.revisions.set(tag.key, tag.revision);
-    this.changed();
+  #waiting() {
+    const count = this.ops.length === 1 ? "1 change waits" : `${this.ops.length} changes wait`;
+    return `Kept here: ${count} for the server`;
   }
 
-  #drop(key) {
-    this.image.tags = this.image.tags.filter((tag) => tag.key !== key);
-    this.changed();
+  async #waitForServer(refusal) {
+    this.sending = null;
+    Object.assign(this.ops[0] ?? {}, { isUnsure: true }); // its answer may be what was lost
+    this.#say("kept", this.#waiting());
+    keep(this.base.key, this.ops);
+    const again = Number(refusal.details.retry_after_s) * 1000 || RETRY_MS[Math.min(this.tries, RETRY_MS.length - 1)];
+    this.tries += 1;
+    await pause(again, true);
   }
 
-  #say(word, text) {
-    this.status = { word, text };
+  #refused(op, refusal) {
+    if (refusal.status === 404 && op.kind === "remove") return this.#done(op); // gone, as was wanted
+    if (refusal.code === "tag_taken") return this.#done(op); // it was there, and somebody deleted it
+    this.#say("refused", `Refused: ${refusal.message}`, refusal.code);
+    this.#done(op);
+    this.refresh().catch(() => {}); // the next state of the picture says it
+    return null;
+  }
+
+  /** Somebody else was faster. Nothing of either side is lost: the person says what becomes of theirs. */
+  async #clash(op, { yours, current }) {
+    if (op.kind === "verb" && yours?.act) return this.#again(op, current);
+    if (op.kind === "image" || (op.kind === "verb" && current?.tags)) return this.#clashOfPicture(op, yours, current);
+    const tag = current ?? null;
+    const wanted = this.#wanted(op, yours);
+    if (wanted && tag && isSame(wanted, tag, ["label", ...SIDES]) && tag.author === user()) return this.#settle(op, tag);
+    const choice = await askWhich({ yours: wanted, theirs: tag });
+    this.#settle(op, tag);
+    if (choice === "theirs") this.#say("saved", "The other change was kept");
+    else if (choice === "both" || (wanted && !tag)) this.add(wanted.label, pick(SIDES, wanted));
+    else if (wanted) this.change(tag.key, pick(["label", ...SIDES], wanted));
+    else if (tag) this.remove(tag.key);
+    return null;
+  }
+
+  /** The box that the person wanted, null for none. */
+  #wanted(op, yours) {
+    if (op.kind === "verb") return yours?.label ? yours : null;
+    return op.wanted ?? null;
+  }
+
+  /** The change is off, the other side's box is shown; what else was done to it here starts from there. */
+  #settle(op, tag) {
+    this.#putTag(op.key ?? tag?.key, tag);
+    if (tag) for (const each of this.ops) if (each.key === tag.key) each.revision = tag.revision;
+    this.#done(op);
+    this.refresh().catch(() => {});
+  }
+
+  /** The picture changed elsewhere, what was asked for did not: asked again from there, unless it may be done. */
+  async #again(op, current) {
+    if (op.tries < 3 && !op.isUnsure) op.revision = current.revision;
+    else this.#done(op);
+    await this.refresh();
+  }
+
+  async #clashOfPicture(op, yours, current) {
+    const fields = op.fields ?? pick(Object.keys(yours).filter((name) => name in current && name !== "revision"), yours);
+    const isUntouched = op.seen && isSame(current, op.seen, Object.keys(op.seen));
+    const choice = isUntouched ? "yours" : await askWhichPicture({ yours: fields, theirs: current });
+    if (isUntouched) op.revision = current.revision;
+    else {
+      this.#done(op);
+      this.take({ ...this.base, ...pick(["label", "review", "review_comment", "revision", "tags"], current) });
+      if (choice === "yours") this.changeImage(fields);
+      else this.#say("saved", "The other change was kept");
+    }
+  }
+
+  /** `tag` is what the server has under `key`, null for nothing. */
+  #putTag(key, tag) {
+    const tags = this.base.tags.filter((each) => each.key !== key);
+    const at = this.base.tags.findIndex((each) => each.key === key);
+    if (tag) tags.splice(at < 0 ? tags.length : at, 0, tag);
+    this.base = { ...this.base, tags };
+  }
+
+  /** The server has `tag` for `op`; what waits behind it starts from there. */
+  saved(op, tag) {
+    this.#putTag(op.key, tag);
+    if (tag) for (const each of this.ops) if (each !== op && each.key === tag.key) each.revision = tag.revision;
+  }
+
+  get answered() {
+    return (headers) => { this.floor = Math.max(this.floor, Number(headers.get("Image-Revision")) || 0); };
+  }
+
+  #say(word, text, code = "") {
+    this.status = { word, text, code };
     this.changed();
   }
+}
+
+const SEND = {
+  async add(op) {
+    this.saved(op, await post(`/api/v1/images/${this.base.key}/tags/`, { key: op.key, label: op.label, ...op.box }, { headers: this.answered }));
+  },
+  async change(op) {
+    this.saved(op, await patch(`/api/v1/tags/${op.key}/`, op.fields, { revision: op.revision, headers: this.answered }));
+  },
+  async remove(op) {
+    await remove(`/api/v1/tags/${op.key}/`, { revision: op.revision, headers: this.answered });
+    this.saved(op, null);
+  },
+  async image(op) {
+    this.take(await patch(`/api/v1/images/${this.base.key}/`, op.fields, { revision: op.revision }));
+  },
+  async verb(op) {
+    this.take(await post(`/api/v1/images/${this.base.key}/${op.verb}/`, {}, { revision: op.revision }));
+  },
+};
+
+/** isWaking: ends at once when the network is back. */
+function pause(ms, isWaking = false) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms);
+    if (isWaking) addEventListener("online", end);
+    function end() {
+      clearTimeout(timer);
+      removeEventListener("online", end);
+      resolve();
+    }
+  });
 }

@@ -11,14 +11,17 @@ const SEVERITY = { info: 0, warning: 1, error: 2 };
 const count = (number, word, more = `${word}s`) => `${number} ${number === 1 ? word : more}`;
 
 /** "box scratch added by ann", or "3 boxes changed by ann". */
-function boxWords({ changes = [], count: number, by }) {
+function boxWords({ changes = [], count: number, by, act }) {
   const [first] = changes;
   const one = first && changes.length === 1 ? `box ${(first.after ?? first.before).label} ${first.verb}` : null;
-  return `${one ?? `${count(number ?? changes.length, "box", "boxes")} changed`}${by ? ` by ${by}` : ""}`;
+  return `${one ?? `${count(number ?? changes.length, "box", "boxes")} changed`}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`;
 }
 
+/** What became of a picture: its mark, else its label, else only that it changed. */
+const pictureWords = ({ review, label }) => review ?? (label === undefined ? "changed" : label ? `labelled ${label}` : "has no label any more");
+
 /** What a camera says of its own pictures, part by part, is no news on a wall; the session's page has it. */
-const isNews = (event) => event.detail.source !== "device";
+const isNews = (event) => event.kind !== "device_tags_changed";
 
 // What each kind of entry says. An unknown kind is shown by its own name, so nothing is hidden.
 const WORDS = {
@@ -30,15 +33,26 @@ const WORDS = {
   images_added: ({ count: number }) => count(number ?? 1, "picture"),
   late_image_added: ({ name }) => `took a late picture${name ? ` ${name}` : ""}`,
   tags_changed: (detail) => boxWords(detail),
-  image_changed: ({ by }) => `picture changed${by ? ` by ${by}` : ""}`,
+  device_tags_changed: (detail) => boxWords(detail),
+  image_changed: ({ after = {}, by, act }) => `picture ${pictureWords(after)}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`,
+  images_reviewed: ({ reviews = {}, act, by }) => `${Object.entries(reviews).map(([word, number]) => `${count(number, "picture")} ${word}`).join(", ")}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`,
   image_deleted: ({ by }) => `picture deleted${by ? ` by ${by}` : ""}`,
   image_restored: ({ by }) => `picture restored${by ? ` by ${by}` : ""}`,
+  image_pinned: ({ by }) => `picture pinned${by ? ` by ${by}` : ""}`,
+  image_unpinned: ({ by }) => `picture no longer pinned${by ? `, by ${by}` : ""}`,
+  images_purged: ({ count: number, reason }) => `${count(number, "picture")} removed for good${reason ? `: ${reason}` : ""}`,
+  pinned: ({ by }) => `pinned${by ? ` by ${by}` : ""}`,
+  unpinned: ({ by }) => `no longer pinned${by ? `, by ${by}` : ""}`,
+  counters_repaired: () => "sums were wrong and are repaired",
+  journal_repaired: ({ lost }) => `journal repaired${lost ? `: ${count(lost, "entry", "entries")} lost` : ""}`,
+  entry_lost: () => "this entry is lost",
   camera_late: () => "is late",
   camera_lost: () => "is lost",
   camera_back: () => "is back",
   marker: ({ label, by }) => `mark: ${label}${by ? ` by ${by}` : ""}`,
   notes_changed: ({ by }) => `notes changed${by ? ` by ${by}` : ""}`,
   renamed: ({ after, by }) => `renamed to “${after}”${by ? ` by ${by}` : ""}`,
+  images_purged: ({ count: number, reason }) => `${count(number ?? 0, "picture")} removed for good${{ retention: ": past their term", deleted: ": deleted long ago" }[reason] ?? ""}`,
   moved: ({ to, by }) => `is ${to === "error" ? "in error" : `now ${to}`}${by ? `, by ${by}` : ""}`,
   server_restarted: () => "went on after a server restart",
   stale: () => "nothing came in for too long",

@@ -10,6 +10,7 @@ export function stateAddress(topic) {
   if (prefix === "fleet") return `/api/v1/fleet/?organisation=${name}`;
   if (prefix === "monitor") return `/api/v1/monitors/${name}/state/`;
   if (prefix === "session") return `/api/v1/sessions/${name}/`;
+  if (prefix === "image") return `/api/v1/images/${name}/`;
   if (prefix === "rig") return `/api/v1/rigs/${name}/state/`;
   return null;
 }
@@ -68,7 +69,9 @@ export class Feed {
   /** Asks REST for what the socket would have said; used while no socket can be had. */
   async poll() {
     const data = await this.request(stateAddress(this.topic));
-    this.#keep({ revision: data.revision, data });
+    // The picture's own revision is less than its topic's, which counts its editors too.
+    if (this.topic.startsWith("image:")) this.#tell("state", data);
+    else this.#keep({ revision: data.revision, data });
     if (this.hasEvents) {
       if (this.seq === null) this.seq = data.last_seq;
       else if (data.last_seq > this.seq) await this.#heal(data.last_seq);

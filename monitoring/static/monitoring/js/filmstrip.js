@@ -62,6 +62,19 @@ export class Filmstrip {
     });
   }
 
+  /** The picture no longer belongs to what the strip shows, or does again. */
+  dim(key, isDone) {
+    this.#buttonOf(key)?.classList.toggle("is-done", isDone);
+  }
+
+  select(key, isSelected) {
+    this.#buttonOf(key)?.classList.toggle("is-selected", isSelected);
+  }
+
+  #buttonOf(key) {
+    return this.place.children[this.images.findIndex((image) => image.key === key)]?.firstElementChild;
+  }
+
   /** Picks the neighbour: 1 is older, -1 is newer. */
   step(by) {
     const at = this.images.findIndex((image) => image.key === this.chosen);

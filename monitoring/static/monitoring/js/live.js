@@ -152,8 +152,9 @@ export class LiveClient extends EventTarget {
     this.#changed();
   }
 
+  /** Two quick returns to the page open one socket: one that is on its way is left to arrive. */
   #wake() {
-    if (!this.isStarted || document.hidden || this.socket?.readyState === WebSocket.OPEN) return;
+    if (!this.isStarted || document.hidden || this.socket?.readyState <= WebSocket.OPEN) return;
     this.attempt = 0;
     this.#connect();
     this.#changed();

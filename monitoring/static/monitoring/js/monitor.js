@@ -1,6 +1,6 @@
 // The page of one monitor: its newest picture or the one picked, number, rate, labels, session, filmstrip, events.
 
-import { get, patch } from "./api.js";
+import { get } from "./api.js";
 import { RateChart } from "./chart.js";
 import { Editor } from "./editor.js";
 import { find, may, pageData, setText } from "./dom.js";
@@ -31,7 +31,9 @@ const events = new EventList(find("#events"));
 const chart = new RateChart(find("#chart"), slug);
 const run = new RunButton(find("#run"));
 events.add(pageData("events"));
-const notes = new Notes(find("#notes"), (text) => patch(`/api/v1/sessions/${sessionKey}/`, { notes: text }));
+editor.palette.offer("picture", pageData("labels").pictures);
+editor.palette.offer("box", pageData("labels").boxes);
+const notes = new Notes(find("#notes"), () => sessionKey);
 
 function show(newer) {
   if (newer.revision < state.revision) return;
@@ -68,8 +70,11 @@ function showSession() {
   setText(find("#session-title"), state.running ? "This session" : "Last session");
   find("#session-start").replaceChildren(timeElement(session.started_at), session.started_by ? ` by ${session.started_by}` : "");
   find("#session-end").replaceChildren(...(session.stopped_at ? [timeElement(session.stopped_at), session.end_reason ? ` (${session.end_reason})` : ""] : ["–"]));
-  notes.show(session.notes ?? "", Boolean(state.session) && may("control"));
-  if (session.key !== sessionKey) followSession(session.key);
+  if (session.key !== sessionKey) {
+    notes.forget();
+    followSession(session.key);
+  }
+  notes.show(session, Boolean(state.session) && may("control"));
 }
 
 function followSession(key) {
@@ -87,6 +92,7 @@ function followSession(key) {
 function takeEvent(event) {
   if (event.kind === "images_added") takeImages(event);
   else events.add([event]);
+  if (event.kind === "images_reviewed") loadFilm().catch(notifyUnread);
   const { image } = event.detail;
   if (!image) return;
   if (event.kind === "image_deleted") film.drop(image);
@@ -116,6 +122,7 @@ async function open(image) {
   const was = editor.image;
   if (was?.key === image.key && was.revision >= image.revision) return;
   if (!(await editor.show(image))) return;
+  if (!isFollowing) editor.attend();
   film.mark(image.key);
   find("#open-image").href = `/images/${image.key}/`;
   find("#picture-time").replaceChildren(timeElement(image.taken_at));
@@ -134,6 +141,8 @@ async function pick(key) {
 
 function follow(yes) {
   isFollowing = yes;
+  if (yes) editor.company.join(null);
+  else editor.attend();
   find("#return-live").hidden = yes;
   find("#following").hidden = !yes;
   if (yes && state.last_image) open(state.last_image);

@@ -74,10 +74,10 @@ export class Picture {
     this.#place();
   }
 
-  /** Where a pointer is, as fractions of the picture, clipped to it. */
-  fractions({ clientX, clientY }) {
+  /** Where a pointer is, as fractions of the picture, clipped to it unless told otherwise. */
+  fractions({ clientX, clientY }, isClipped = true) {
     const frame = this.stage.getBoundingClientRect();
-    const clip = (value) => Math.min(1, Math.max(0, value));
+    const clip = (value) => (isClipped ? Math.min(1, Math.max(0, value)) : value);
     return { x: clip((clientX - frame.left) / frame.width), y: clip((clientY - frame.top) / frame.height) };
   }
 
@@ -127,14 +127,16 @@ export class Picture {
   }
 
   #press(event) {
-    if (this.isLocked || event.button !== 0) return;
+    if (event.button !== 0) return;
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
   }
 
   #move(event) {
     const before = this.pointers.get(event.pointerId);
-    if (!before || this.isLocked) return;
+    if (!before) return;
     const now = { x: event.clientX, y: event.clientY };
+    this.pointers.set(event.pointerId, now);
+    if (this.isLocked) return;
     const others = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
     if (others.length === 1) this.#pinch(before, now, others[0]);
     else if (this.zoom > 1) {
@@ -142,7 +144,6 @@ export class Picture {
       this.shift.y += now.y - before.y;
       this.#place();
     }
-    this.pointers.set(event.pointerId, now);
   }
 
   #pinch(before, now, other) {

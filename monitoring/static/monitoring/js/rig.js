@@ -28,7 +28,7 @@ function show(newer) {
   showSafety(state.safe, wasSafe);
   showTarget(state);
   const { subsystem, state: word } = state.activity;
-  setText(find("#rig-activity"), subsystem ? `${subsystem}: ${word.replaceAll("_", " ")}` : "nothing");
+  setText(find("#rig-activity"), [...new Set([subsystem, word?.replaceAll("_", " ")])].filter(Boolean).join(": ") || "nothing");
   setText(find("#rig-filter"), known(state.current_filter));
   setText(find("#rig-guiding"), `${state.guiding_state}${state.guiding_rms === null ? "" : `, ${state.guiding_rms}″ RMS`}`);
   setText(find("#rig-total"), state.total_images);
@@ -115,10 +115,24 @@ function showNight() {
   setText(find("#hfr-words"), `HFR, pixels${hfr.length ? `: ${hfr.at(-1)[1].toFixed(2)} last` : ""}`);
   setText(find("#temperature-words"), `Camera temperature, °C${temperature.length ? `: ${temperature.at(-1)[1]} last` : ""}`);
   drawTimeline(find("#timeline"), night.timeline, nowAtRig());
-  const rows = night.targets.flatMap((target) => target.frames.map((row) => [target.name, row]));
-  find("#frames tbody").replaceChildren(...rows.map(([name, row]) => element("tr", {},
-    element("td", {}, name), element("td", {}, row.filter), element("td", { class: "n" }, known(row.exposure_s, " s")),
-    element("td", { class: "n" }, String(row.count)), element("td", { class: "n" }, formatAge(row.total_s * 1000)))));
+  showFrames();
+}
+
+/** Frames per target, filter and exposure; with several rows also per filter, and all together. */
+function showFrames() {
+  const rows = night.targets.flatMap((target) => target.frames.map((row) => frameRow(target.name, row)));
+  if (!rows.length) rows.push(element("tr", {}, element("td", { class: "quiet", colspan: "5" }, "No frame in this night.")));
+  find("#frames tbody").replaceChildren(...rows);
+  const sums = night.targets.length > 1 ? night.filters.map((row) => frameRow("All targets", row)) : [];
+  const all = { filter: "", count: night.total_images, total_s: night.total_exposure_s };
+  if (rows.length > 1) sums.push(frameRow("Together", all));
+  find("#frames tfoot").replaceChildren(...sums);
+}
+
+function frameRow(name, row) {
+  const exposure = row.exposure_s === undefined ? "" : known(row.exposure_s, " s");
+  return element("tr", {}, element("td", {}, name), element("td", {}, row.filter), element("td", { class: "n" }, exposure),
+    element("td", { class: "n" }, String(row.count)), element("td", { class: "n" }, formatAge(row.total_s * 1000)));
 }
 
 function readNightSoon() {

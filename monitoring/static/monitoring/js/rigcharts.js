@@ -22,7 +22,8 @@ export function drawCurve(place, points) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const [first, last] = [points[0][0], points.at(-1)[0]];
   const x = (ms) => (((ms - first) / (last - first || 1)) * WIDTH).toFixed(1);
-  const y = (value) => (HEIGHT - 4 - ((value - low) / (high - low || 1)) * (HEIGHT - 8)).toFixed(1);
+  const height = (value) => (high > low ? (value - low) / (high - low) : 0.5); // what never changes runs in the middle
+  const y = (value) => (HEIGHT - 4 - height(value) * (HEIGHT - 8)).toFixed(1);
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
     "aria-label": `${values.length} values from ${low} to ${high}, the last one ${values.at(-1)}` });
   drawing.append(

@@ -2,28 +2,34 @@
 
 import { get, patch } from "./api.js";
 import { formatBytes } from "./bar.js";
-import { element, find, may, pageData, setText } from "./dom.js";
+import { element, find, findAll, may, pageData, setText } from "./dom.js";
 import { eventItem } from "./events.js";
 import { showGap } from "./gaps.js";
 import { showLabels } from "./labels.js";
+import { onKey } from "./keys.js";
 import { live } from "./live.js";
-import { sessionChip } from "./marks.js";
+import { MarkForm } from "./markform.js";
+import { labelColour, sessionChip } from "./marks.js";
 import { notifyUnread } from "./notice.js";
 import { Notes } from "./notes.js";
+import { SessionPictures } from "./sessionpictures.js";
+import { SessionTimeline } from "./sessiontimeline.js";
 import { everySecond, formatElapsed, serverNow, timeElement } from "./times.js";
+import { ViewState } from "./viewstate.js";
 
 const EVENTS_PER_PAGE = 100;
-const GRID = 60;
-const MOST_LIVE = 300; // pictures that are added by themselves; later ones wait for a click
+const LABEL_CHIPS = 12;
 let session = pageData("session");
 const { key } = session;
 const list = find("#journal");
-const grid = find("#grid");
-let nextImages = null;
 let nextEvents = `/api/v1/events/?session=${key}&limit=${EVENTS_PER_PAGE}`;
-let waiting = 0; // pictures that have arrived and are not in the grid
 
-const notes = new Notes(find("#notes"), (text) => patch(`/api/v1/sessions/${key}/`, { notes: text }));
+const isOpen = () => ["created", "active", "recording", "error"].includes(session.state);
+const view = new ViewState(isOpen);
+const timeline = new SessionTimeline(find("#timeline"), key, view, showEvent);
+const pictures = new SessionPictures(find("#pictures"), key, view);
+const marks = new MarkForm(key, () => timeline.markPlace);
+const notes = new Notes(find("#notes"), () => key);
 
 function show(newer) {
   if (newer.revision < session.revision) return;
@@ -38,7 +44,8 @@ function show(newer) {
   showLabels(find("#tag-counts"), session.tag_counts);
   find("#no-labels").hidden = Object.keys(session.labels).length > 0;
   find("#no-tags").hidden = Object.keys(session.tag_counts).length > 0;
-  notes.show(session.notes, may("control"));
+  notes.show(session, may("control"));
+  showLabelFilter();
 }
 
 function tick() {
@@ -65,58 +72,66 @@ async function loadEvents() {
 const known = (seq) => document.getElementById(`event-${seq}`);
 
 /** Loads until the entry named in the address is there. */
-async function loadUntilTarget() {
+async function loadUntilTarget(isFirst = true) {
   const target = Number((location.hash.match(/^#event-(\d+)$/) ?? [])[1] ?? 0);
-  await loadEvents();
+  if (isFirst) await loadEvents();
   while (target && nextEvents && !known(target) && Number(list.lastElementChild?.dataset.seq ?? 0) > target) await loadEvents();
   known(target)?.classList.add("is-target"); // :target is only for what is there when the page opens
   known(target)?.scrollIntoView({ block: "center" });
 }
 
-function cell(image) {
-  const boxes = image.tags?.length ?? 0;
-  const words = [image.name, image.label, boxes ? `${boxes} ${boxes === 1 ? "box" : "boxes"}` : ""].filter(Boolean).join(", ");
-  return element("li", { "data-key": image.key }, element("a", { href: `/images/${image.key}/`, class: boxes ? "has-boxes" : "", title: words },
-    element("img", { src: `/api/v1/images/${image.key}/thumbnail/`, alt: words || "picture", width: 160, height: 120, loading: "lazy", decoding: "async" }),
-    element("span", { class: "cell-words" }, timeElement(image.taken_at, "clock"), image.label ? element("b", {}, image.label) : null)));
-}
-
-async function loadImages() {
-  const page = await get(nextImages ?? `/api/v1/images/?session=${key}&limit=${GRID}`);
-  grid.append(...page.results.map(cell));
-  nextImages = page.next;
-  find("#more-images").hidden = !nextImages;
-  find("#no-images").hidden = grid.children.length > 0;
-}
-
 function follow(event) {
   const { image, images = [], count } = event.detail;
+  timeline.noteNews();
   if (event.kind === "images_added") {
-    addPictures(images, count);
+    pictures.add(images, count);
     return;
   }
   if (!known(event.seq)) list.prepend(entry(event));
-  if (event.kind === "image_deleted") find(`[data-key="${image}"]`, grid)?.remove();
-  else if (image) get(`/api/v1/images/${image}/`).then((newer) => find(`[data-key="${image}"]`, grid)?.replaceWith(cell(newer)), notifyUnread);
+  if (event.kind === "image_deleted") pictures.remove(image);
+  else if (image) pictures.renew(image).catch(notifyUnread);
 }
 
-/** New pictures go in front, until the grid is full; a burst names only some of its pictures. */
-function addPictures(images, count) {
-  if (grid.children.length < MOST_LIVE && !waiting && images.length === count) {
-    for (const each of images) if (!find(`[data-key="${each.key}"]`, grid)) grid.prepend(cell(each));
-    find("#no-images").hidden = true;
-    return;
+/** Scrolls to an entry of the journal, reading as far back as it needs. */
+async function showEvent(seq) {
+  history.replaceState(null, "", `${location.pathname}${location.search}#event-${seq}`);
+  for (const item of findAll(".is-target", list)) item.classList.remove("is-target");
+  await loadUntilTarget(false).catch(notifyUnread);
+}
+
+/** A chip per label: pressed, only its pictures are listed. */
+function showLabelFilter() {
+  const labels = Object.keys(session.labels);
+  const shape = JSON.stringify([labels, view.label]);
+  const place = find("#label-filter");
+  if (place.dataset.shape === shape) return;
+  place.dataset.shape = shape;
+  place.replaceChildren(...labels.slice(0, LABEL_CHIPS).map((label) => element("button", {
+    type: "button", class: "filter-chip", "aria-pressed": String(view.label === label),
+    onclick: () => view.change({ label: view.label === label ? null : label, picture: null }, { isStep: true }),
+  }, element("i", { class: `swatch label-fill-${labelColour(label)}`, "aria-hidden": "true" }), label)));
+}
+
+function startTimeline() {
+  const place = find("#timeline");
+  const on = (name, run) => find(`[data-${name}]`, place).addEventListener("click", run);
+  on("live", () => (view.isFollowing ? timeline.hold() : view.follow()));
+  on("whole", () => timeline.showWhole());
+  on("zoom-in", () => timeline.zoom(0.5));
+  on("zoom-out", () => timeline.zoom(2));
+  on("zoom-range", () => timeline.zoomToRange());
+  on("clear", () => timeline.clear());
+  on("mark", () => marks.open());
+  find("[data-mark]", place).hidden = !may("control");
+  onKey("l", "Return to live", () => view.follow());
+  onKey("[", "Gap before", () => timeline.toGap(-1));
+  onKey("]", "Next gap", () => timeline.toGap(1));
+  for (const [keys, words, direction] of [["j", "Older picture", 1], ["ArrowRight", "Older picture", 1], ["k", "Newer picture", -1], ["ArrowLeft", "Newer picture", -1]]) {
+    onKey(keys, words, () => { pictures.step(direction).catch(notifyUnread); });
   }
-  waiting += count;
-  find("#newer-images").hidden = false;
-  setText(find("#newer-images"), `Show ${waiting.toLocaleString("en")} newer pictures`);
-}
-
-async function showNewest() {
-  [waiting, nextImages] = [0, null];
-  find("#newer-images").hidden = true;
-  grid.replaceChildren();
-  await loadImages();
+  onKey("t", "Go to the timeline: arrows move, Shift + arrows brush, + and - zoom, Enter zooms to the range", () => find(".tl-plot").focus());
+  if (may("control")) onKey("e", "Mark the range, the moment or now", () => marks.open());
+  view.addEventListener("change", showLabelFilter);
 }
 
 function startName() {
@@ -139,13 +154,11 @@ function startName() {
 }
 
 find("#more-events").addEventListener("click", () => loadEvents().catch(notifyUnread));
-find("#newer-images").addEventListener("click", () => showNewest().catch(notifyUnread));
-find("#more-images").addEventListener("click", () => loadImages().catch(notifyUnread));
+startTimeline();
 startName();
 show(session);
 live.subscribe(`session:${key}`, {
   state: show, event: follow, gap: (gap) => showGap(find("#gaps"), gap, ""),
 }, { after: session.last_seq });
 loadUntilTarget().catch(notifyUnread);
-loadImages().catch(notifyUnread);
 everySecond(tick);

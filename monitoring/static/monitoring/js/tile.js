@@ -54,7 +54,17 @@ export class Tile {
     setText(find("[data-rate]", this.root), formatRate(state.flow.current_flow_rate));
     this.spark.show(state.flow, state.expected_interval_s);
     showLabels(find("[data-labels]", this.root), state.labels);
+    this.#showReviews();
     this.#showLast();
+  }
+
+  /** How many pictures of the session wait for a person: a way to them. */
+  #showReviews() {
+    const { unreviewed = 0, doubtful = 0 } = this.state.reviews;
+    const place = find("[data-reviews]", this.root);
+    const words = [doubtful && `${doubtful.toLocaleString("en")} doubtful`, unreviewed && `${unreviewed.toLocaleString("en")} unreviewed`];
+    place.href = `/review/?review=${doubtful ? "doubtful" : "unreviewed"}&monitor=${this.state.slug}`;
+    setText(place, words.filter(Boolean).join(", "));
   }
 
   /** An idle monitor tells of its last session where a running one shows its rate. */

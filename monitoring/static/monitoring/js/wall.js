@@ -1,7 +1,7 @@
 // The live wall: a tile per monitor, filters by state, the newest events, wall mode.
 
 import { post } from "./api.js";
-import { element, find, may, pageData } from "./dom.js";
+import { element, find, may, pageData, setText } from "./dom.js";
 import { EventList } from "./events.js";
 import { holdToConfirm } from "./hold.js";
 import { onKey } from "./keys.js";
@@ -28,6 +28,8 @@ function showFleet(fleet) {
   const present = new Set(fleet.monitors.map((state) => state.slug));
   for (const slug of [...tiles.keys()]) if (!present.has(slug)) removeTile(slug);
   events.add(fleet.events);
+  find("#doubtful").hidden = !fleet.doubtful;
+  setText(find("#doubtful"), `${fleet.doubtful.toLocaleString("en")} doubtful`);
   showDemo(fleet.monitors.filter((state) => state.is_demo));
   arrange();
 }

@@ -1,7 +1,8 @@
 // The stream of one watched session: lives while somebody looks, comes back to the same session, and tells its end.
 //
 // Hidden closes the stream and keeps the session. Visible asks whether the session still lives, then goes on from the
-// last seq. A network that fails is no end: nothing is said, and it is asked again. See docs/watched-sessions.md.
+// last seq. A network that fails or falls silent is no end: nothing is said, and it is asked again. See
+// docs/watched-sessions.md.
 
 import { get } from "./api.js";
 
@@ -11,6 +12,8 @@ const GONE = new Set([403, 404]);
 const EVENTS_PER_PAGE = 200;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 20_000;
+const SILENCE_MS = 35_000; // two heartbeats missed: the network went without a word
+const ANSWER_WITHIN_MS = 10_000; // a question into a dead network is given up, and asked again
 
 export const isOver = (session) => OVER.has(session.state);
 
@@ -75,6 +78,7 @@ export class SessionWatch {
   start() {
     document.addEventListener("visibilitychange", this.onVisibility);
     addEventListener("online", this.onVisibility);
+    this.listening = setInterval(() => this.#listen(), 1_000);
     if (!document.hidden) this.#connect();
   }
 
@@ -82,6 +86,7 @@ export class SessionWatch {
   stop() {
     document.removeEventListener("visibilitychange", this.onVisibility);
     removeEventListener("online", this.onVisibility);
+    clearInterval(this.listening);
     this.#drop();
     this.screen.release();
   }
@@ -90,8 +95,9 @@ export class SessionWatch {
     this.#drop();
     const source = this.openStream(`/stream/session:${encodeURIComponent(this.key)}?after=${this.seq}`);
     this.source = source;
+    this.heardAt = Date.now();
     source.onopen = () => source === this.source && this.#opened();
-    source.onmessage = (message) => source === this.source && this.#queue(JSON.parse(message.data));
+    source.onmessage = (message) => source === this.source && this.#heard(JSON.parse(message.data));
     source.onerror = () => source === this.source && this.#failed();
     this.screen.acquire();
   }
@@ -107,6 +113,7 @@ export class SessionWatch {
 
   #opened() {
     this.attempt = 0;
+    this.heardAt = Date.now();
     this.listener.connected?.(true);
   }
 
@@ -116,6 +123,13 @@ export class SessionWatch {
     if (this.attempt === 0) this.#check();
     else this.#askAgain(); // refused twice in a row: not again at once
     this.attempt += 1;
+  }
+
+  /** A stream that is open and says nothing, not even a heartbeat, is dead: the phone has changed its network. */
+  #listen() {
+    if (!this.source || document.hidden || Date.now() - this.heardAt < SILENCE_MS) return;
+    this.#drop();
+    this.#check();
   }
 
   #hide() {
@@ -132,7 +146,8 @@ export class SessionWatch {
   async #ask() {
     let session;
     try {
-      session = await this.request(`/api/v1/sessions/${encodeURIComponent(this.key)}/`);
+      const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+      session = await this.request(`/api/v1/sessions/${encodeURIComponent(this.key)}/`, { signal });
     } catch (refusal) {
       if (GONE.has(refusal.status)) this.#end(null);
       else if (refusal.status === undefined) throw refusal; // a mistake of this page, not of the network
@@ -153,7 +168,8 @@ export class SessionWatch {
     this.retry = setTimeout(() => this.#check(), Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.attempt));
   }
 
-  #queue(frame) {
+  #heard(frame) {
+    this.heardAt = Date.now();
     this.taking = this.taking.then(() => this.#take(frame));
   }
 

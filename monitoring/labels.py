@@ -1,0 +1,24 @@
+"""Which labels the palette offers: those of the session, then those of its dataset, frequent ones first."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet, Sum
+
+from sessions_app.models import LabelCount
+
+OFFERED = 9  # one per key
+
+
+def offered_labels(session_id: int | None, dataset_id: int | None) -> dict[str, list[str]]:
+    """`{"pictures": [...], "boxes": [...]}`, read from the counters of sessions, never from pictures."""
+    its_monitors = Q(session__monitor__dataset=dataset_id) if dataset_id else Q(pk=None)
+    return {
+        name: list(dict.fromkeys([*_labels(of, Q(session=session_id)), *_labels(of, its_monitors)]))[:OFFERED]
+        for name, of in (("pictures", LabelCount.IMAGE), ("boxes", LabelCount.BOX))
+    }
+
+
+def _labels(of: str, whose: Q) -> QuerySet:
+    rows = LabelCount.objects.filter(whose, of=of, count__gt=0).order_by()
+    totals = rows.values("label").annotate(total=Sum("count")).order_by("-total", "label")
+    return totals.values_list("label", flat=True)[:OFFERED]

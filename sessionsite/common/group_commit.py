@@ -1,0 +1,118 @@
+"""One thread that commits what has queued up as one transaction, and tells each request its result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import close_old_connections
+
+logger = logging.getLogger(__name__)
+
+BATCH_MAX = 64
+GATHER_S = 0.004  # a commit alone costs as much as two of its pictures: worth the time of two decodes
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where one request's result is awaited: a future and its loop."""
+
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+    @classmethod
+    def here(cls) -> Answer:
+        """An answer awaited on the running loop."""
+        loop = asyncio.get_running_loop()
+        return cls(loop, loop.create_future())
+
+    def give(self, result: object) -> None:
+        """From any thread: who waits gets the result; an exception is raised there."""
+        with suppress(RuntimeError):  # the loop has ended: nobody waits, what is committed stays
+            self.loop.call_soon_threadsafe(self.settle, result)
+
+    def settle(self, result: object) -> None:
+        """On the loop's own thread, what `give` does."""
+        if self.future.done():  # its client has gone; what is committed stays all the same
+            return
+        if isinstance(result, Exception):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+class GroupCommit(Generic[Item]):
+    """Started by the first item. While it commits, the next batch gathers: the busier, the larger.
+
+    commit: takes a batch, returns each item's result in order (an exception is raised where it is awaited);
+    when it raises itself, everyone gets that exception.
+    coming: how many items are on their way in this process, queued ones included. A commit waits up to
+    GATHER_S for half of them, so that a lone item never waits.
+    """
+
+    def __init__(
+        self, name: str, commit: Callable[[list[Item]], Sequence[object]], coming: Callable[[], int]
+    ) -> None:
+        self._name, self._commit, self._coming = name, commit, coming
+        self._jobs: queue.SimpleQueue[tuple[Item, Answer]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, item: Item, answer: Answer) -> None:
+        """Thread-safe; the answer is given after the commit."""
+        self._jobs.put((item, answer))
+        if self._thread is None:
+            self._start()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._work(self._gather())
+
+    def _gather(self) -> list[tuple[Item, Answer]]:
+        """What is to be committed together: at least one job, as soon as there is one."""
+        jobs = [self._jobs.get()]
+        until = time.monotonic() + GATHER_S
+        while len(jobs) < BATCH_MAX:
+            wait_s = until - time.monotonic() if 2 * len(jobs) < self._coming() else 0
+            try:
+                jobs.append(self._jobs.get(timeout=wait_s) if wait_s > 0 else self._jobs.get_nowait())
+            except queue.Empty:
+                break
+        return jobs
+
+    def _work(self, jobs: list[tuple[Item, Answer]]) -> None:
+        close_old_connections()
+        try:
+            results: Sequence[object] = self._commit([item for item, _ in jobs])
+        except Exception as error:  # a bug: its traceback is logged, and the thread lives for the next batch
+            logger.exception("%s: a batch of %d failed", self._name, len(jobs))
+            results = [error] * len(jobs)
+        finally:
+            close_old_connections()
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Answer, object]]] = defaultdict(list)
+        for (_, answer), result in zip(jobs, results, strict=True):
+            by_loop[answer.loop].append((answer, result))
+        for loop, own in by_loop.items():
+            with suppress(RuntimeError):  # its loop has ended: nobody waits
+                loop.call_soon_threadsafe(_settle, own)
+
+
+def _settle(results: list[tuple[Answer, object]]) -> None:
+    for answer, result in results:
+        answer.settle(result)
