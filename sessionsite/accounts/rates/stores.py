@@ -69,8 +69,10 @@ ON CONFLICT (name) DO UPDATE SET
   began = CASE WHEN {over} THEN excluded.began ELSE w.began END
 RETURNING name, granted, began
 """
-# A clock that was put back must not keep anybody out for longer than a minute.
-OVER = f"(w.began <= excluded.began - {WINDOW_S} OR w.began > excluded.began)"
+# Whoever waited for the row read the clock before whoever began its minute. Only a row that began well after now
+# is of a clock that was put back, and must not keep anybody out for longer than a minute.
+WAITED_S = 10
+OVER = f"(w.began <= excluded.began - {WINDOW_S} OR w.began > excluded.began + {WAITED_S})"
 TABLE = """
 CREATE TABLE IF NOT EXISTS accounts_ratewindow (
   name TEXT PRIMARY KEY, began REAL, taken INTEGER, granted INTEGER, asked INTEGER, cap INTEGER
