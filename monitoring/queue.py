@@ -41,6 +41,10 @@ class Field:
     choices: list[tuple[str, str]] | None
 
     @property
+    def example(self) -> str:
+        return "se_…" if self.name == "session" else "any"
+
+    @property
     def title(self) -> str:
         return TITLES[self.name]
 

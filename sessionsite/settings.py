@@ -157,7 +157,7 @@ if DATABASE_URL:
                 "pool": {
                     "min_size": 1,
                     "max_size": DATABASE_POOL_SIZE,
-                    "timeout": 3,
+                    "timeout": 1.5,
                     "reconnect_timeout": 1,
                 },
             }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +12,10 @@ from monitoring import imaging
 from monitoring.messages import tag_json
 from monitoring.models import Dataset, Image, Tag, TagChange
 from monitoring.services.edits import change_image
-from monitoring.services.images import EXTENSIONS, NAME_MAX
+from monitoring.services.images import NAME_MAX, columns_of
 from monitoring.services.tags import replace_tags
 from sessionsite.accounts.services import audit
-from sessionsite.common.files import Batch, inflight, media_path, publish, safe_name
+from sessionsite.common.files import Batch, inflight, publish, safe_name
 from sessionsite.common.ids import new_key
 
 SOURCE = "import"
@@ -66,18 +65,11 @@ def add_pictures(dataset: Dataset, pictures: list[NewPicture], *, job: str, by: 
 def _prepared(dataset: Dataset, new: NewPicture, by: str) -> tuple[Image, Batch]:
     """The row, not saved, and its files under temporary names."""
     picture, key, now = imaging.inspect(new.data), new_key("im"), timezone.now()
-    slug = dataset.organisation.slug
     image = Image(
         key=key,
         organisation_id=dataset.organisation_id,
         dataset=dataset,
-        file_path=media_path(slug, key, EXTENSIONS[picture.format]),
-        thumbnail_path=media_path(slug, key, "thumb.webp"),
-        format=picture.format,
-        size_bytes=len(new.data) + len(picture.thumbnail_webp),
-        sha256=hashlib.sha256(new.data).hexdigest(),
-        width=picture.width,
-        height=picture.height,
+        **columns_of(dataset.organisation.slug, key, new.data, picture),
         taken_at=new.taken_at or now,
         received_at=now,
         name=safe_name(new.name, default="")[:NAME_MAX],

@@ -152,7 +152,7 @@ def check(new: NewImage) -> Checked:
     if disk.is_full():
         raise DiskFull("The disk has reached its reserve; free some space and send again.")
     picture = imaging.inspect(new.data)
-    key, extension = new_key("im"), EXTENSIONS[picture.format]
+    key = new_key("im")
     owner = (new.monitor or new.session).organisation
     monitor = new.monitor or new.session.monitor
     now = timezone.now()
@@ -162,13 +162,7 @@ def check(new: NewImage) -> Checked:
         session_id=new.session.pk if new.session else None,
         monitor_id=monitor.pk if monitor else None,
         dataset_id=monitor.dataset_id if monitor else None,
-        file_path=media_path(owner.slug, key, extension),
-        thumbnail_path=media_path(owner.slug, key, "thumb.webp"),
-        format=picture.format,
-        size_bytes=len(new.data) + len(picture.thumbnail_webp),
-        sha256=hashlib.sha256(new.data).hexdigest(),
-        width=picture.width,
-        height=picture.height,
+        **columns_of(owner.slug, key, new.data, picture),
         taken_at=new.taken_at or now,
         received_at=now,
         name=safe_name(new.name, default="")[:NAME_MAX],
@@ -178,6 +172,19 @@ def check(new: NewImage) -> Checked:
     )
     is_late = new.session is not None and new.session.state not in ACCEPTING
     return Checked(row, new.data, picture.thumbnail_webp, new.dataset_key, is_late)
+
+
+def columns_of(slug: str, key: str, data: bytes, picture: imaging.Picture) -> dict:
+    """Where the files of a picture of the organisation `slug` lie, and what was measured of it."""
+    return {
+        "file_path": media_path(slug, key, EXTENSIONS[picture.format]),
+        "thumbnail_path": media_path(slug, key, "thumb.webp"),
+        "format": picture.format,
+        "size_bytes": len(data) + len(picture.thumbnail_webp),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "width": picture.width,
+        "height": picture.height,
+    }
 
 
 def _check_words(new: NewImage) -> str:

@@ -12,12 +12,20 @@ from django.db import connection
 from sessionsite.common.errors import DomainError
 
 PACKAGE_HINT = "it comes with the package postgresql-client"
-SSL_VARIABLES = {
+# A word of a connection, as psycopg takes it -> the variable that PostgreSQL's programs read.
+VARIABLES = {
+    "dbname": "PGDATABASE",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
     "sslmode": "PGSSLMODE",
     "sslrootcert": "PGSSLROOTCERT",
     "sslcert": "PGSSLCERT",
     "sslkey": "PGSSLKEY",
 }
+CONNECT_TIMEOUT_S = 10
 
 
 class ProgramMissing(DomainError):
@@ -53,34 +61,22 @@ def find_program(name: str, server_version: int) -> str:
 
 def environment() -> dict[str, str]:
     """What the programs need to reach the database of the settings; a password is in no command line."""
-    found = connection.settings_dict
-    options = found.get("OPTIONS", {})
-    named = {
-        "PGDATABASE": found["NAME"],
-        "PGUSER": found.get("USER"),
-        "PGPASSWORD": found.get("PASSWORD"),
-        "PGHOST": found.get("HOST"),
-        "PGPORT": found.get("PORT"),
-        "PGCONNECT_TIMEOUT": "10",
-        **{variable: options.get(name) for name, variable in SSL_VARIABLES.items()},
-    }
-    return os.environ | {name: str(value) for name, value in named.items() if value}
+    return os.environ | {VARIABLES[word]: value for word, value in connection_words().items()}
 
 
 def connection_words() -> dict[str, str]:
-    """The same for psycopg: a connection of its own, outside of the pool."""
+    """The database of the settings for psycopg: a connection of its own, outside of the pool."""
     found = connection.settings_dict
-    options = found.get("OPTIONS", {})
     named = {
         "dbname": found["NAME"],
         "user": found.get("USER"),
         "password": found.get("PASSWORD"),
         "host": found.get("HOST"),
         "port": found.get("PORT"),
-        "connect_timeout": "10",
-        **{name: options.get(name) for name in SSL_VARIABLES},
+        "connect_timeout": CONNECT_TIMEOUT_S,
     }
-    return {name: str(value) for name, value in named.items() if value}
+    options = {word: value for word, value in found.get("OPTIONS", {}).items() if word.startswith("ssl")}
+    return {word: str(value) for word, value in {**named, **options}.items() if value and word in VARIABLES}
 
 
 def last_words(error: str | bytes) -> str:

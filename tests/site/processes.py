@@ -17,7 +17,7 @@ import httpx
 from tests.site.settings_of import ROOT, settings_variables
 
 READY_WITHIN_S = 45
-ADDRESS = re.compile(r"Listening on (https?)://127\.0\.0\.1:(\d+)/")
+ADDRESS = re.compile(r"Listening on (https?)://([\d.]+):(\d+)/")
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
@@ -106,8 +106,9 @@ class Server(Process):
     def __init__(self, *options: str, data_dir: Path, **more: str) -> None:
         self.begun, self.more = time.monotonic(), more
         super().__init__("serve", "--port", "0", *options, data_dir=data_dir, **more)
-        self.port = int(self.wait_for_line(ADDRESS)[2])
-        self.url = f"http://127.0.0.1:{self.port}"
+        listening = self.wait_for_line(ADDRESS)
+        self.host, self.port = listening[2], int(listening[3])
+        self.url = f"http://{self.host}:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 
     def token(self, name: str = "test", role: str = "admin") -> str:

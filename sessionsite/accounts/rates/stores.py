@@ -69,8 +69,8 @@ ON CONFLICT (name) DO UPDATE SET
   began = CASE WHEN {over} THEN excluded.began ELSE w.began END
 RETURNING name, granted, began
 """
-# Whoever waited for the row read the clock before whoever began its minute. Only a row that began well after now
-# is of a clock that was put back, and must not keep anybody out for longer than a minute.
+# Whoever waited for the row read the clock before whoever began its minute. Only a row that began well after
+# now is of a clock that was put back, and must not keep anybody out for longer than a minute.
 WAITED_S = 10
 OVER = f"(w.began <= excluded.began - {WINDOW_S} OR w.began > excluded.began + {WAITED_S})"
 TABLE = """
