@@ -5,10 +5,12 @@ from __future__ import annotations
 from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -58,6 +60,19 @@ class PeopleAdmin(UserAdmin):
         ("May", {"fields": ("is_active", "is_staff", "is_superuser", "roles")}),
         ("Times", {"fields": ("last_login", "date_joined")}),
     )
+
+    def save_model(self, request, obj, form, change):
+        before = User.objects.filter(pk=obj.pk).first() if change else None
+        services.change_person(obj, before, by=request.user.get_username())
+
+    def user_change_password(self, request, id, form_url=""):
+        with transaction.atomic():  # the form saves the password itself
+            before = self.get_object(request, unquote(id))
+            answer = super().user_change_password(request, id, form_url)
+            if before is not None and request.method == "POST":
+                after = User.objects.get(pk=before.pk)
+                services.change_person(after, before, by=request.user.get_username())
+        return answer
 
     @admin.display(description="Roles")
     def roles(self, user):

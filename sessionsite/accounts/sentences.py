@@ -59,6 +59,7 @@ VERBS = {
     "repaired": "repaired {}",
     "restored": "brought back {}",
     "revoked": "revoked {}",
+    "set_password": "gave {} another password",
     "set_retention": "set how long pictures stay in {}",
     "set_role": "set a role",
     "tags_changed": "changed the boxes of {}",

@@ -73,6 +73,20 @@ def test_the_server_can_refuse_and_the_box_goes_back(page, people, cameras, pict
     people.forgive("403")
 
 
+def test_what_was_refused_is_not_covered_by_what_was_saved_after_it(page, people, cameras, picture):
+    held = []
+    page.route("**/api/v1/tags/**", held.append)
+    page.locator("[data-boxes]").get_by_role("button", name="Delete the box dent").click()
+    page.keyboard.press("b")
+    drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(1)
+    held[0].fulfill(status=403, json={"error": "You may not do this.", "code": "not_allowed", "details": {}})
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(2)
+    expect(page.locator("[data-saved]")).to_have_text("Refused: You may not do this.")
+    assert len(boxes(cameras, picture)) == 2
+    people.forgive("403")
+
+
 def test_changes_are_kept_while_the_server_cannot_be_reached_and_sent_after(page, people, cameras, picture):
     page.context.set_offline(True)
     page.get_by_role("button", name="Draw a box").click()

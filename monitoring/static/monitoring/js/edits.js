@@ -143,6 +143,7 @@ export class Edits {
   async #run() {
     if (this.running) return;
     this.running = true;
+    this.refusal = null;
     while (this.ops.length) {
       if (this.status.word !== "kept") this.#say("saving", "Saving…");
       while (this.ops[0]?.notBefore > Date.now()) await pause(this.ops[0].notBefore - Date.now());
@@ -150,7 +151,8 @@ export class Edits {
       if (op) await this.#attempt(op);
     }
     this.running = false;
-    if (this.status.word === "saving" || this.status.word === "kept") this.#say("saved", "Saved");
+    if (this.refusal) this.#say("refused", `Refused: ${this.refusal.message}`, this.refusal.code); // not covered by what was saved after it
+    else if (this.status.word === "saving" || this.status.word === "kept") this.#say("saved", "Saved");
   }
 
   async #attempt(op) {
@@ -198,6 +200,7 @@ export class Edits {
   #refused(op, refusal) {
     if (refusal.status === 404 && op.kind === "remove") return this.#done(op); // gone, as was wanted
     if (refusal.code === "tag_taken") return this.#done(op); // it was there, and somebody deleted it
+    this.refusal = refusal;
     this.#say("refused", `Refused: ${refusal.message}`, refusal.code);
     this.#done(op);
     this.refresh().catch(() => {}); // the next state of the picture says it
