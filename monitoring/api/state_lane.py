@@ -81,11 +81,15 @@ class StateLane:
 
     async def encoded(self, wire: Wire, slug: str, secret: str) -> Encoded:
         """Raises NotAuthenticated, NotAllowed, Missing, RateLimited."""
-        caller = await self._doors.get((digest_of(secret), slug), secret, slug)
-        await rates.admit_async(caller)
+        await self.admit(slug, secret)
         if self._states is None:
             self._states = NewestStates()
         return await self._states.get(f"monitor:{slug}", wire.name, wire.encode)
+
+    async def admit(self, slug: str, secret: str) -> None:
+        """The bearer of `secret` may read this monitor, and has one request less in this minute."""
+        caller = await self._doors.get((digest_of(secret), slug), secret, slug)
+        await rates.admit_async(caller)
 
 
 def _enter(secret: str, slug: str) -> Caller:

@@ -70,7 +70,7 @@ class LastAdmin(Conflict):
 def audit(
     organisation: Organisation | None, verb: str, obj, *, by: str, before=None, after=None
 ) -> AuditEntry:
-    """One more row in the audit trail, in the caller's transaction. `obj` is named by its key, slug or login."""
+    """One more row of the audit trail, in the caller's transaction. `obj` is named by key, slug or login."""
     names = (getattr(obj, name, None) for name in ("key", "slug", "username"))
     key = next(filter(None, names), None) or str(obj.pk)
     key = key[: AuditEntry._meta.get_field("object_key").max_length]

@@ -7,6 +7,7 @@ several processes. All else is the product's: hub, outboxes, frames, wires, both
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 import threading
 import time
@@ -16,8 +17,10 @@ from django.conf import settings
 
 from benchmarks.lib.peers.publisher import wanted
 from benchmarks.lib.peers.state import FIRST_REVISION, state_data
+from monitoring.api.state_lane import Encoded, StateLane
 from sessionsite.asgi import application as site
 from sessionsite.common.live import Snapshot, Topic, publish_on_commit, register_topic
+from sessionsite.metrics import measured
 
 TOPIC = "bench:state"
 RECORD = struct.Struct("<qqq")  # revision, CLOCK_MONOTONIC at publishing in ns, bytes of a frame
@@ -83,17 +86,48 @@ class Publishing:
         publish_on_commit(TOPIC, revision=revision, urgent=True)
 
 
+class ConstantState:
+    """Any monitor, in the form of the native wire."""
+
+    name = "constant"
+    pattern = re.compile(r"/bench/lane/(?P<slug>[^/]+)/")
+
+    def encode(self, snapshot: Snapshot) -> Encoded:
+        raise NotImplementedError("its bytes are there before")
+
+
+class ConstantLane(StateLane):
+    """The lane of state reads with constant bytes: it lets in, counts and answers as that does."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__([ConstantState()])
+        self._constant = Encoded(body, '"constant"')
+
+    async def encoded(self, wire, slug: str, secret: str) -> Encoded:
+        await self.admit(slug, secret)
+        return self._constant
+
+    async def __call__(self, scope, receive, send) -> None:
+        await self.claim(scope)(scope, receive, send)
+
+
 class WithBench:
-    """The site. `/bench/...` drives the publisher; `/bench/constant` costs what the server itself costs."""
+    """The site. `/bench/...` drives the publisher.
+
+    `/bench/constant` costs what the server itself costs, `/bench/lane/<monitor>/` what the lane costs too.
+    """
 
     def __init__(self) -> None:
         topic = BenchTopic()
         register_topic(topic)
         self.publishing = Publishing(topic)
         self.constant = orjson.dumps({"constant": "x" * CONSTANT_BYTES})
+        self.lane = measured(ConstantLane(self.constant))
 
     async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/bench/"):
+        if scope["type"] == "http" and scope["path"].startswith("/bench/lane/"):
+            await self.lane(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith("/bench/"):
             await self._control(scope, receive, send)
         else:
             await site(scope, receive, send)
