@@ -162,15 +162,16 @@ def stalled_of(options) -> int:
 
 
 def measure_memory(options, folder: Path, side: Side, found: Figures) -> None:
-    """What one reader costs that is connected and gets nothing."""
+    """What one reader costs that is connected and gets nothing, in a server that had no others before."""
     for kind in (kind for kind in options.kinds if kind in side.paths):
-        with side.readers(folder, kind, max(options.idle // 10, 2)):
-            time.sleep(0.5)  # imports and first allocations are no reader's cost
-        time.sleep(0.5)
-        before = machine.memory_bytes(side.server.pid)
-        with side.readers(folder, kind, options.idle):
-            time.sleep(min(2.0, options.seconds))
-            each = (machine.memory_bytes(side.server.pid) - before) / options.idle
+        with fresh(side, folder) as copy:
+            with copy.readers(folder, kind, max(options.idle // 10, 2)):
+                time.sleep(0.5)  # imports and first allocations are no reader's cost
+            time.sleep(0.5)
+            before = machine.memory_bytes(copy.server.pid)
+            with copy.readers(folder, kind, options.idle):
+                time.sleep(min(2.0, options.seconds))
+                each = (machine.memory_bytes(copy.server.pid) - before) / options.idle
         found["memory", kind, options.idle, side.name].append({"bytes_each": each})
         say(f"  memory {kind:3} {side.name:13} {each / 1000:.1f} kB per idle reader")
 

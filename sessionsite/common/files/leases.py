@@ -136,7 +136,16 @@ def publish(batches: list[Batch]) -> None:
 
 
 def _rename(temporary: Path, target: Path) -> set[Path]:
-    """Move a file, making its folder; a clean-up that removes the empty folder meanwhile is retried."""
+    """Move a file, making its folder where it is missing; returns the folders whose entries changed."""
+    try:
+        os.rename(temporary, target)
+        return {target.parent}
+    except FileNotFoundError:
+        return _rename_into_new(temporary, target)
+
+
+def _rename_into_new(temporary: Path, target: Path) -> set[Path]:
+    """The same with the folder made first; a clean-up that removes the empty folder meanwhile is retried."""
     for last in (False, True):
         changed = {target.parent}
         missing = target.parent
