@@ -228,7 +228,7 @@ class Group:
             self._answer_ping(reader, size)
 
     def _answer_ping(self, reader: Reader, size: int) -> None:
-        """A server gives up a socket that answers none. No byte of a state, which is ASCII, looks like a ping."""
+        """A server gives up a socket that answers none. No byte of a state, all ASCII, looks like a ping."""
         at = self.buffer.find(PING, 0, size)
         if at < 0 or at + 2 > size:
             return
