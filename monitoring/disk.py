@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as day_time
@@ -13,8 +14,11 @@ from django.utils import timezone
 
 from monitoring.models import MonitorDay
 
+AMPLE_BYTES, AMPLE_S = 2**30, 0.2  # no uploads fill so much in so short a time
 LOW_DAYS = 3.0  # fewer days left than this reads as low
 FAR_DAYS = 3650
+
+_ample: tuple[int, float] | None = None  # (reserve, until when of the monotonic clock)
 
 
 def usage():
@@ -28,8 +32,17 @@ def free_bytes() -> int:
 
 
 def is_full() -> bool:
-    """Free space has reached the reserve that reading, stopping and the database need."""
-    return free_bytes() < settings.DISK_RESERVE_BYTES
+    """Free space has reached the reserve that reading, stopping and the database need.
+
+    Where there is ample room it is not looked again for a moment: every picture asks.
+    """
+    global _ample
+    reserve_bytes, now = settings.DISK_RESERVE_BYTES, time.monotonic()
+    if _ample is not None and _ample[0] == reserve_bytes and now < _ample[1]:
+        return False
+    room_bytes = free_bytes() - reserve_bytes
+    _ample = (reserve_bytes, now + AMPLE_S) if room_bytes > AMPLE_BYTES else None
+    return room_bytes < 0
 
 
 def bytes_per_day(now: datetime | None = None) -> float:

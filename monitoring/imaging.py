@@ -200,7 +200,8 @@ def _thumbnail(image: Image.Image, orientation: int) -> bytes:
         small = _eight_bits(image.resize(size, Image.Resampling.BILINEAR))
     else:
         small = _continuous(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    small = small.convert("RGBA" if small.mode.lower().endswith("a") else "RGB")
+    mode = "RGBA" if small.mode.lower().endswith("a") else "RGB"
+    small = small if small.mode == mode else small.convert(mode)
     if orientation in _TURNS:
         small = small.transpose(_TURNS[orientation])
     stream = io.BytesIO()

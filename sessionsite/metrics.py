@@ -7,6 +7,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 
 from django.conf import settings
 from django.db.models import Count, Sum
@@ -70,10 +71,20 @@ def measured(application: Callable) -> Callable:
         finally:
             kind = kind_of(scope)
             method = scope["method"] if scope["method"] in METHODS else "other"
-            REQUESTS.labels(method, kind, status or "none").inc()
-            SECONDS.labels(kind).observe(time.perf_counter() - begun)
+            _counter(method, kind, status).inc()
+            _histogram(kind).observe(time.perf_counter() - begun)
 
     return counting
+
+
+@cache
+def _counter(method: str, kind: str, status: int) -> Counter:
+    return REQUESTS.labels(method, kind, status or "none")
+
+
+@cache
+def _histogram(kind: str) -> Histogram:
+    return SECONDS.labels(kind)
 
 
 def kind_of(scope) -> str:

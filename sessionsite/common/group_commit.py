@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import threading
-import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,21 +62,23 @@ class GroupCommit(Generic[Item]):
         self, name: str, commit: Callable[[list[Item]], Sequence[object]], coming: Callable[[], int]
     ) -> None:
         self._name, self._commit, self._coming = name, commit, coming
-        self._jobs: queue.SimpleQueue[tuple[Item, Answer]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._jobs: deque[tuple[Item, Answer]] = deque()
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def put(self, item: Item, answer: Answer) -> None:
         """Thread-safe; the answer is given after the commit."""
-        self._jobs.put((item, answer))
-        if self._thread is None:
-            self._start()
-
-    def _start(self) -> None:
-        with self._lock:
+        with self._changed:
+            self._jobs.append((item, answer))
+            # Not for each job: a thread woken in vain takes the interpreter from those who bring more.
+            if len(self._jobs) == 1 or self._is_enough():
+                self._changed.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
+
+    def _is_enough(self) -> bool:
+        return len(self._jobs) >= BATCH_MAX or 2 * len(self._jobs) >= self._coming()
 
     def _run(self) -> None:
         while True:
@@ -86,15 +86,10 @@ class GroupCommit(Generic[Item]):
 
     def _gather(self) -> list[tuple[Item, Answer]]:
         """What is to be committed together: at least one job, as soon as there is one."""
-        jobs = [self._jobs.get()]
-        until = time.monotonic() + GATHER_S
-        while len(jobs) < BATCH_MAX:
-            wait_s = until - time.monotonic() if 2 * len(jobs) < self._coming() else 0
-            try:
-                jobs.append(self._jobs.get(timeout=wait_s) if wait_s > 0 else self._jobs.get_nowait())
-            except queue.Empty:
-                break
-        return jobs
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs)
+            self._changed.wait_for(self._is_enough, GATHER_S)
+            return [self._jobs.popleft() for _ in range(min(len(self._jobs), BATCH_MAX))]
 
     def _work(self, jobs: list[tuple[Item, Answer]]) -> None:
         close_old_connections()

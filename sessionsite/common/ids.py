@@ -11,6 +11,7 @@ from .errors import DomainError, quoted
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32: no i, l, o, u
 BODY_CHARS = 26  # 130 bits hold 48 bits of milliseconds and 80 random bits
 RANDOM_BITS = 80
+STEP_BYTES = 5
 CLOCK_SET_BACK_MS = 60_000
 _BODY = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,8 +34,9 @@ def new_key(prefix: str) -> str:
     """
     global _last
     now_ms = time.time_ns() // 1_000_000
-    fresh = now_ms << RANDOM_BITS | int.from_bytes(os.urandom(RANDOM_BITS // 8)) >> 1
-    step = 1 + int.from_bytes(os.urandom(5))
+    random = os.urandom(RANDOM_BITS // 8 + STEP_BYTES)
+    fresh = now_ms << RANDOM_BITS | int.from_bytes(random[STEP_BYTES:]) >> 1
+    step = 1 + int.from_bytes(random[:STEP_BYTES])
     with _lock:
         if (_last >> RANDOM_BITS) - now_ms > CLOCK_SET_BACK_MS:
             _last = 0  # a wrong clock was corrected: do not date keys by the wrong one for ever

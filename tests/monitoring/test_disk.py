@@ -23,6 +23,7 @@ def free(monkeypatch, settings):
     def set_free(free_bytes: int) -> None:
         usage = Usage(100 * GIB, 100 * GIB - free_bytes, free_bytes)
         monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: usage)
+        monkeypatch.setattr(disk, "_ample", None)
 
     return set_free
 

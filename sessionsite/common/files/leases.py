@@ -64,15 +64,22 @@ class Batch:
 
     def add_all(self, files: Iterable[tuple[str, bytes]]) -> None:
         """All `files` (media path, data) are on their way, or none of them. Raises BadPath, NoRoom."""
-        folder = self._inflight.folder()
-        waiting = [(self._inflight.temporary_in(folder), check_path(path), data) for path, data in files]
+        checked = [(check_path(path), data) for path, data in files]
         try:
-            write_all_new((temporary, data) for temporary, _, data in waiting)
+            self._waiting += self._write(checked, self._inflight.folder(is_trusted=True))
+        except FileNotFoundError:  # somebody removed the lease folder
+            self._waiting += self._write(checked, self._inflight.folder())
+
+    def _write(self, files: list[tuple[str, bytes]], folder: Path) -> list[tuple[Path, str]]:
+        """(temporary file, media path) of each."""
+        waiting = [(self._inflight.temporary_in(folder), path) for path, _ in files]
+        try:
+            write_all_new((part, data) for (part, _), (_, data) in zip(waiting, files, strict=True))
         except BaseException:
-            for temporary, _, _ in waiting:
-                temporary.unlink(missing_ok=True)
+            for part, _ in waiting:
+                part.unlink(missing_ok=True)
             raise
-        self._waiting += [(temporary, path) for temporary, path, _ in waiting]
+        return waiting
 
     def publish(self) -> None:
         """Every added file lies in its place. Raises NoRoom, FileExistsError: then none of them does."""
@@ -182,10 +189,13 @@ class Inflight:
         """An empty batch, to be used in a `with` statement."""
         return Batch(self)
 
-    def folder(self) -> Path:
-        """The lease folder of this process: it exists and is locked."""
+    def folder(self, *, is_trusted: bool = False) -> Path:
+        """The lease folder of this process: it exists and is locked.
+
+        is_trusted: once taken, it is not looked at again, which costs as much as a small write.
+        """
         with self._lock:
-            if self._folder is None or not self._folder.is_dir():
+            if self._folder is None or not (is_trusted or self._folder.is_dir()):
                 self._take_lease()
             return self._folder
 
