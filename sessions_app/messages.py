@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sessions_app.models import LabelCount, Session, SessionEvent
@@ -116,39 +116,38 @@ def session_json(session: Session) -> dict:
     """`session` as JSON; needs a row of `Session.objects.for_messages()`."""
     labels, tag_counts, reviews = label_counts(session)
     left_at = session.last_subscriber_left_at
-    return asdict(
-        SessionMessage(
-            key=session.key,
-            organisation=session.organisation.slug,
-            name=session.name,
-            kind=session.kind,
-            state=session.state,
-            end_reason=session.end_reason,
-            monitor=session.monitor.slug if session.monitor_id else None,
-            monitor_name=session.monitor.name if session.monitor_id else None,
-            devices=[device.key for device in session.devices.all()],
-            started_by=session.started_by,
-            started_at=iso(session.started_at),
-            stopped_at=iso(session.stopped_at) if session.stopped_at else None,
-            total_counter=session.total_counter,
-            image_count=session.image_count,
-            labels=labels,
-            tag_counts=tag_counts,
-            reviews=reviews,
-            data=session.data,
-            flow=session.flow,
-            notes=session.notes,
-            notes_revision=session.notes_revision,
-            notes_by=session.notes_by,
-            notes_at=iso(session.notes_at) if session.notes_at else None,
-            min_timestamp_ns=session.min_timestamp_ns,
-            max_timestamp_ns=session.max_timestamp_ns,
-            idle_ttl_s=session.idle_ttl_s,
-            subscriber_count=subscriber_count(session),
-            last_subscriber_left_at=left_at and iso(left_at),
-            size_bytes=session.size_bytes,
-            pinned_at=session.pinned_at and iso(session.pinned_at),
-            revision=session.revision,
-            last_seq=session.last_seq,
-        )
+    message = SessionMessage(
+        key=session.key,
+        organisation=session.organisation.slug,
+        name=session.name,
+        kind=session.kind,
+        state=session.state,
+        end_reason=session.end_reason,
+        monitor=session.monitor.slug if session.monitor_id else None,
+        monitor_name=session.monitor.name if session.monitor_id else None,
+        devices=[device.key for device in session.devices.all()],
+        started_by=session.started_by,
+        started_at=iso(session.started_at),
+        stopped_at=iso(session.stopped_at) if session.stopped_at else None,
+        total_counter=session.total_counter,
+        image_count=session.image_count,
+        labels=labels,
+        tag_counts=tag_counts,
+        reviews=reviews,
+        data=session.data,
+        flow=session.flow,
+        notes=session.notes,
+        notes_revision=session.notes_revision,
+        notes_by=session.notes_by,
+        notes_at=iso(session.notes_at) if session.notes_at else None,
+        min_timestamp_ns=session.min_timestamp_ns,
+        max_timestamp_ns=session.max_timestamp_ns,
+        idle_ttl_s=session.idle_ttl_s,
+        subscriber_count=subscriber_count(session),
+        last_subscriber_left_at=left_at and iso(left_at),
+        size_bytes=session.size_bytes,
+        pinned_at=session.pinned_at and iso(session.pinned_at),
+        revision=session.revision,
+        last_seq=session.last_seq,
     )
+    return dict(vars(message))
