@@ -70,7 +70,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     return defaults(
         made.parse_args(arguments),
-        seconds=(4.0, 1.0, 0.15), rounds=(3, 1, 1), clients=(16, 16, 2), pollers=(200, 200, 5),
+        seconds=(4.0, 1.0, 0.5), rounds=(3, 1, 1), clients=(16, 16, 2), pollers=(200, 200, 5),
         sessions=(200, 60, 5), servers=(SERVERS, ["stock", "drf"], SERVERS),
     )  # fmt: skip
 

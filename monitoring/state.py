@@ -133,10 +133,7 @@ def _running_session(session: Session) -> dict:
         "started_at": iso(session.started_at),
         "started_by": session.started_by,
         "total_counter": session.total_counter,
-        "notes": session.notes,
-        "notes_revision": session.notes_revision,
-        "notes_by": session.notes_by,
-        "notes_at": iso(session.notes_at) if session.notes_at else None,
+        **_notes(session),
         "revision": session.revision,
         "last_seq": session.last_seq,
     }
@@ -149,6 +146,16 @@ def _ended_session(session: Session) -> dict:
         "stopped_at": iso(session.stopped_at) if session.stopped_at else None,
         "total_counter": session.total_counter,
         "end_reason": session.end_reason,
+        **_notes(session),
+    }
+
+
+def _notes(session: Session) -> dict:
+    return {
+        "notes": session.notes,
+        "notes_revision": session.notes_revision,
+        "notes_by": session.notes_by,
+        "notes_at": iso(session.notes_at) if session.notes_at else None,
     }
 
 

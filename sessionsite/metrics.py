@@ -158,6 +158,7 @@ def _may_read(request: HttpRequest) -> bool:
     if settings.TRUST_PROXY or any(header in request.META for header in FORWARDED):
         return False
     try:
-        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return False

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class NativePictures:
-    pattern = re.compile(r"/api/v1/monitors/(?P<slug>[^/]+)/images/")
+    pattern = re.compile(r"/api/v1/monitors/(?P<slug>[a-z0-9-]{1,64})/images/")
 
     def read(self, upload: Upload, entry: Entry) -> NewImage:
         """Raises what the view's reading raises, as a DomainError."""

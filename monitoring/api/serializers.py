@@ -189,6 +189,10 @@ class EndedSessionSerializer(serializers.Serializer):
     stopped_at = MomentField(allow_null=True)
     total_counter = serializers.IntegerField()
     end_reason = serializers.CharField()
+    notes = serializers.CharField()
+    notes_revision = serializers.IntegerField()
+    notes_by = serializers.CharField()
+    notes_at = MomentField(allow_null=True)
 
 
 class FlowSerializer(serializers.Serializer):

@@ -44,7 +44,7 @@ class Wire(Protocol):
 
 class NativeState:
     name = "native"
-    pattern = re.compile(r"/api/v1/monitors/(?P<slug>[^/]+)/state/")
+    pattern = re.compile(r"/api/v1/monitors/(?P<slug>[a-z0-9-]{1,64})/state/")
 
     def encode(self, snapshot: Snapshot) -> Encoded:
         etag = etag_of(snapshot.revision, state_essence(snapshot.data))
@@ -53,7 +53,7 @@ class NativeState:
 
 class RosepetalState:
     name = "rosepetal"
-    pattern = re.compile(r"/monitor/(?P<slug>[^/]+)/state/?")
+    pattern = re.compile(r"/monitor/(?P<slug>[a-z0-9-]{1,64})/state/?")
 
     def encode(self, snapshot: Snapshot) -> Encoded:
         body = orjson.dumps(live_state(snapshot.data))

@@ -8,21 +8,21 @@ from xml.etree import ElementTree
 from monitoring.exports.archive import INDEX
 from monitoring.exports.cells import plain
 from monitoring.imports.jsonstream import BadJson, items_of
-from monitoring.imports.plan import Plan, stem_of
+from monitoring.imports.plan import Plan, folder_split, stem_of
 from monitoring.imports.reading import (
     SLACK_FRAC,
     SLACK_PX,
     Note,
-    folder_split,
     split_in,
     table,
     take_box,
 )
-from monitoring.imports.uploads import BadArchive, Upload
+from monitoring.imports.uploads import ENTRIES_MAX, BadArchive, Upload
 
 SETS = {"TRAIN": "train", "TRAINING": "train", "VALIDATION": "valid", "VALIDATE": "valid", "TEST": "test"}
 NO_SET = {"UNASSIGNED", ""}
 YAML_BYTES_MAX = 1024 * 1024
+CATEGORIES_MAX, LABEL_CHARS_MAX = 100_000, 1000  # what is longer is no label that the verbs take
 
 
 def read_coco(upload: Upload, plan: Plan, note: Note) -> None:
@@ -31,19 +31,27 @@ def read_coco(upload: Upload, plan: Plan, note: Note) -> None:
     if not files:
         raise BadArchive("There is no JSON in the archive.")
     for number, name in enumerate(files):
-        categories = {}
+        categories: dict[str, str] = {}
         for member, item in items_of(upload.pieces(name)):
             note()
             if not isinstance(item, dict):
                 continue
             if member == "categories":
-                categories[str(item.get("id"))] = item.get("name")
+                _coco_category(categories, item)
             elif member == "images":
                 _coco_image(plan, name, number, item)
         for member, item in items_of(upload.pieces(name)):
             note()
             if member == "annotations" and isinstance(item, dict):
                 _coco_box(plan, number, item, categories)
+
+
+def _coco_category(categories: dict[str, str], item: dict) -> None:
+    number, label = item.get("id"), item.get("name")
+    if isinstance(number, str | int) and isinstance(label, str) and len(label) <= LABEL_CHARS_MAX:
+        categories[str(number)[:LABEL_CHARS_MAX]] = label
+    if len(categories) > CATEGORIES_MAX:
+        raise BadArchive(f"The archive has more than {CATEGORIES_MAX:,} categories.")
 
 
 def _coco_image(plan: Plan, name: str, number: int, item: dict) -> None:
@@ -100,7 +108,7 @@ def read_yolo(upload: Upload, plan: Plan, note: Note) -> None:
     for name in upload.names():
         if name.endswith(".txt") and "labels" in name.split("/")[:-1] and name not in read:
             note()
-            n = plan.find(stem_of(name)) or plan.add(f"{stem_of(name)}", has_file=False)
+            n = plan.find(name) or plan.add(name.removesuffix(".txt"), has_file=False)
             plan.say(n, label=None, split=folder_split(name))
             _yolo_boxes(upload, plan, n, name, labels)
 
@@ -130,11 +138,13 @@ def _yaml_names(upload: Upload, name: str) -> dict[int, str]:
         names = yaml.safe_load(upload.read(name, YAML_BYTES_MAX)).get("names")
     except (yaml.YAMLError, AttributeError, RecursionError) as error:
         raise BadArchive(f"{name} is not as expected.", file=name) from error
-    if isinstance(names, list):
-        return {number: str(label) for number, label in enumerate(names)}
-    if isinstance(names, dict):
-        return {number: str(label) for number, label in names.items()}
-    raise BadArchive(f"{name} has no names.", file=name)
+    found = dict(enumerate(names)) if isinstance(names, list) else names
+    if not isinstance(found, dict):
+        raise BadArchive(f"{name} has no names.", file=name)
+    # Lists within lists can share their parts: as text such a file grows without bound.
+    if not all(isinstance(label, str | int | float) for label in found.values()):
+        raise BadArchive(f"{name} is not as expected.", file=name)
+    return {number: str(label) for number, label in found.items()}
 
 
 def _yolo_boxes(upload: Upload, plan: Plan, n: int, name: str, labels: dict[int, str]) -> None:
@@ -182,6 +192,8 @@ def _voc_splits(upload: Upload) -> dict[str, str]:
             if name.endswith(f"ImageSets/Main/{word}.txt"):
                 lines = (line.strip() for line in upload.text(name).split("\n"))
                 found |= {stem.casefold(): SETS_OF_VOC[word] for stem in lines if stem}
+                if len(found) > ENTRIES_MAX:
+                    raise BadArchive("The lists name more pictures than an archive may hold.", file=name)
     return found
 
 
@@ -235,8 +247,8 @@ def _csv_row(plan: Plan, row: list[str]) -> None:
     word = row[0].strip().upper() if row else ""
     if len(row) < 2 or not (word in SETS or word in NO_SET):
         return
-    path, label = row[1], row[2] if len(row) > 2 else ""
-    n = plan.find(path.rpartition("://")[2]) or plan.add(path, has_file=False)
+    path, label = row[1].rpartition("://")[2], row[2] if len(row) > 2 else ""
+    n = plan.find(path) or plan.add(path, has_file=False)
     split = SETS.get(word, "" if word == "UNASSIGNED" else None)
     corners = [cell for cell in row[3:11] if cell.strip()]
     plan.say(n, label=None if corners or not label else label, split=split)

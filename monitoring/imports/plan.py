@@ -53,6 +53,9 @@ class Line:
     refused: int
 
 
+SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
+
+
 class Plan:
     """One thread at a time. Use as a context manager: what was written is kept only after a clean end."""
 
@@ -73,25 +76,33 @@ class Plan:
         self._db.close()
 
     def add(self, file: str, *, has_file: bool, outcome: str = "", reason: str = "") -> int:
-        """A new line; its number."""
-        found = self._db.execute(
-            "INSERT INTO picture (file, stem, has_file, outcome, reason) VALUES (?, ?, ?, ?, ?)",
+        """The number of a new line, or of the line that has this file already."""
+        file = _plain(file)
+        self._db.execute(
+            "INSERT INTO picture (file, stem, has_file, outcome, reason) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (file) DO NOTHING",
             tuple(map(_clean, (file, stem_of(file), has_file, outcome, reason))),
         )
-        return found.lastrowid
+        return self.place_of(file)
+
+    def place_of(self, file: str) -> int | None:
+        """The line of exactly this file."""
+        row = self._db.execute("SELECT n FROM picture WHERE file = ?", (_plain(file),)).fetchone()
+        return row and row[0]
 
     def find(self, file: str) -> int | None:
         """The line of a picture that annotations name: by its path, else by its name without extension.
 
-        None when there is none, or more than one of that name.
+        None when there is none, or more than one of that name, or the folders name different splits: then
+        another picture is meant, which the archive does not have.
         """
-        file = _clean(file).replace("\\", "/").removeprefix("./")
-        row = self._db.execute("SELECT n FROM picture WHERE file = ?", (file,)).fetchone()
-        if row:
-            return row[0]
-        pictures = "SELECT n FROM picture WHERE stem = ? AND outcome <> 'ignored' LIMIT 2"
-        rows = self._db.execute(pictures, (stem_of(file),)).fetchall()
-        return rows[0][0] if len(rows) == 1 else None
+        if (n := self.place_of(file)) is not None:
+            return n
+        pictures = "SELECT n, file FROM picture WHERE stem = ? AND outcome <> 'ignored' LIMIT 2"
+        rows = self._db.execute(pictures, (stem_of(_plain(file)),)).fetchall()
+        if len(rows) != 1 or len({folder_split(_plain(file)), folder_split(rows[0][1])} - {None}) == 2:
+            return None
+        return rows[0][0]
 
     def set(self, n: int, **columns) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
@@ -162,6 +173,17 @@ class Plan:
 def _clean(value):
     """A text that every database can keep and be asked for: no NUL, no lone surrogates."""
     return value.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _plain(file: str) -> str:
+    """A path as it stands in a plan."""
+    return _clean(file).replace("\\", "/").removeprefix("./")
+
+
+def folder_split(path: str) -> str | None:
+    """The split that a folder of the path names."""
+    folders = path.lower().split("/")[:-1]
+    return next((SPLITS[folder] for folder in reversed(folders) if folder in SPLITS), None)
 
 
 def stem_of(file: str) -> str:

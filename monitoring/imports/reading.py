@@ -16,13 +16,12 @@ from pathlib import PurePosixPath
 from monitoring.boxes import BadTag, validate_box, validate_label
 from monitoring.exports.archive import INDEX
 from monitoring.exports.cells import plain
-from monitoring.imports.plan import Plan
+from monitoring.imports.plan import SPLITS, Plan
 from monitoring.imports.uploads import BROKEN, BadArchive, Upload
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 SLACK_FRAC = 2e-6  # what rounding to nine digits leaves over the edge
 SLACK_PX = 1.0  # some tools count pixels from 1
-_SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 _WORD = re.compile(r"[a-z]+")
 Note = Callable[[], None]
 
@@ -34,7 +33,10 @@ def list_files(upload: Upload, plan: Plan, note: Note) -> None:
         if PurePosixPath(name).suffix.lower() in PICTURES:
             plan.add(name, has_file=True)
     for name, problem in upload.refused.items():
-        plan.add(name, has_file=True, outcome="skipped", reason=problem)
+        if (n := plan.place_of(name)) is not None:  # a second one of this name: the first is taken
+            plan.set(n, reason=problem)
+        else:
+            plan.add(name, has_file=True, outcome="skipped", reason=problem)
 
 
 def read_index(upload: Upload, plan: Plan, note: Note) -> None:
@@ -104,12 +106,6 @@ def split_in(path: str) -> str | None:
     """The split that a folder of the path, or a word of the file's name, says."""
     for part in reversed(path.lower().split("/")):
         for word in _WORD.findall(part):
-            if word in _SPLITS:
-                return _SPLITS[word]
+            if word in SPLITS:
+                return SPLITS[word]
     return None
-
-
-def folder_split(path: str) -> str | None:
-    """The split that a folder of the path names."""
-    folders = path.lower().split("/")[:-1]
-    return next((_SPLITS[folder] for folder in reversed(folders) if folder in _SPLITS), None)

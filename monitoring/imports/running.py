@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from django.conf import settings
 
@@ -114,7 +113,6 @@ def _apply(run: Run) -> dict:
                 else:
                     written.skipped += 1
             written.add(_write_new(run, upload, waiting))
-    Path(folder / UPLOAD).unlink(missing_ok=True)
     result = run.job.result | {"written": vars(written)}
     return {"result": result, "message": f"{written.images:,} pictures and {written.boxes:,} boxes added"}
 

@@ -124,7 +124,7 @@ def add_to_picture(image: Image, boxes: list[tuple], *, label: str, split: str, 
         if value and not getattr(image, name)
     }
     if changes:
-        image = change_image(image, by=by, **changes)
+        image = change_image(image, by=by, source=SOURCE, **changes)
     if boxes:
         there = [tag_json(tag, image.key) for tag in Tag.objects.filter(image=image).order_by("pk")]
         kept = [{name: tag[name] for name in ("label", "x", "y", "w", "h")} for tag in there]

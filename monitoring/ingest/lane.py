@@ -15,6 +15,7 @@ from django.db import close_old_connections
 from monitoring.ingest.door import Entry, enter
 from monitoring.ingest.writer import picture_writer
 from monitoring.services import images
+from monitoring.services.errors import DiskFull
 from monitoring.services.image_rows import Added
 from sessionsite.accounts import rates
 from sessionsite.accounts.authentication import secret_in
@@ -135,7 +136,13 @@ class PictureLane:
             if not entry.is_running and (known := _first_answer(new)) is not None:
                 answer.give(known)
                 return
-            checked = images.check(new)
+            try:
+                checked = images.check(new)
+            except DiskFull:
+                if (known := _first_answer(new)) is None:
+                    raise
+                answer.give(known)
+                return
             if survives_power_cut():
                 # A sync waits for the disk: it must not hold up a thread that could decode.
                 pool("disk", DISK_THREADS).submit(self._write, checked, answer)

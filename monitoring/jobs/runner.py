@@ -66,7 +66,10 @@ def run_next(is_stopping: Callable[[], bool] = lambda: False) -> bool:
         return False
     try:
         changes = _function_of(job)(Run(job, is_stopping))
-        verbs.end(job, changes.pop("state", JobState.DONE), claim=job.claim, progress_frac=1.0, **changes)
+        state = changes.pop("state", JobState.DONE)
+        verbs.end(job, state, claim=job.claim, progress_frac=1.0, **changes)
+        if state == JobState.DONE:
+            verbs.forget_upload(job)  # not before: a job that is taken up again reads it once more
     except Stopping:
         verbs.put_back(job)
     except (verbs.Replaced, verbs.JobMoved):

@@ -26,6 +26,7 @@ from sessionsite.common.files import safe_name
 from sessionsite.common.live import publish_on_commit
 
 UPLOAD = "upload.zip"  # in the folder of an import
+
 OPEN_MAX = 20  # jobs of one person in one organisation that are not finished
 ATTEMPTS_MAX = 3
 LINK_LIFE_S = 3600
@@ -216,6 +217,11 @@ def put_back(job: Job) -> None:
     Job.objects.filter(pk=job.pk, state=JobState.RUNNING, claim=job.claim).update(
         state=JobState.QUEUED, claim="", attempts=F("attempts") - 1, revision=F("revision") + 1
     )
+
+
+def forget_upload(job: Job) -> None:
+    """The archive that an import brought is gone; what it says of the archive's files stays."""
+    (folders.folder_of(job) / UPLOAD).unlink(missing_ok=True)
 
 
 def end(job: Job, to: JobState, *, claim: str, **changes) -> Job:

@@ -104,11 +104,11 @@ def set_fields(image: Image, changes: dict, *, by: str, source: str, reason: Rea
     before = {name: getattr(image, name) for name in changes}
     if image.deleted_at is None:
         count_fields(image.session_id, [(before, changes)])
+    if DOUBTFUL in (before.get("review"), changes.get("review")):
+        touch_organisation(image.organisation_id)  # the wall counts them; locked before a monitor
     Image.objects.filter(pk=image.pk).update(**stamped(changes))
     note_change(image, "image_changed", {"before": before, "after": changes, **reason.as_detail()}, by=by)
     _write_rows(image, [("picture", before, changes)], by=by, source=source, reason=reason)
-    if DOUBTFUL in (before.get("review"), changes.get("review")):
-        touch_organisation(image.organisation_id)  # the wall counts them
 
 
 def stamped(changes: dict) -> dict:

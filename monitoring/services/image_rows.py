@@ -147,7 +147,8 @@ def _within_quota(pending: list[Pending]) -> list[Pending]:
     for item in pending:
         room_bytes = rooms.get(item.row.monitor_id)
         if room_bytes is not None and item.row.size_bytes > room_bytes:
-            item.result = QuotaExceeded("The monitor keeps as many bytes as it may.", room_bytes=room_bytes)
+            full = QuotaExceeded("The monitor keeps as many bytes as it may.", room_bytes=room_bytes)
+            item.result = _first_answer(item) or full
             continue
         if room_bytes is not None:
             rooms[item.row.monitor_id] = room_bytes - item.row.size_bytes

@@ -93,7 +93,8 @@ def remove_orphans(files: list[StrayFile]) -> int:
     Each is looked at again: one that a row names by now stays.
     """
     paths = [file.path for file in files]
-    unknown = [path for path in paths if path not in known_paths(paths)] if paths else []
+    known = known_paths(paths) if paths else set()
+    unknown = [path for path in paths if path not in known]
     freed_bytes = remove_media(unknown)
     for folder in sorted({media_file(path).parent for path in unknown}, reverse=True):
         _remove_empty(folder)

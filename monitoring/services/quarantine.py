@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -105,9 +106,12 @@ def files_of(folder: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in sorted(names))
 
 
+_BOX_NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
+
+
 def _box_folder(name: str) -> Path:
-    folder = quarantine_root() / Path(name).name
-    if not name or not folder.is_dir():
+    folder = quarantine_root() / name
+    if not _BOX_NAME.fullmatch(name) or not folder.is_dir():
         raise Missing(f"There is no box {name} in quarantine.", box=name)
     return folder
 

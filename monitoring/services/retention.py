@@ -242,22 +242,19 @@ def _purge_steps(now: datetime) -> Iterator[Purged]:
     if settings.DELETED_DAYS is not None:
         yield from cleanup.purge_deleted(now - timedelta(days=settings.DELETED_DAYS))
     for organisation in Organisation.objects.order_by("pk"):
-        found = list(due_at_once(organisation, now))
-        part, whole = sum(one.found.size_bytes for one in found), stored_bytes(organisation)
+        found, part, whole = [], 0, stored_bytes(organisation)
+        for one in due(organisation, now=now, default_days=settings.RETENTION_DAYS):
+            part += one.found.size_bytes  # of all that is due, not only of what this step removes
+            if len(found) < BATCH:
+                found.append(one)
+            if cleanup.is_too_much(part, whole):
+                break
         if cleanup.is_too_much(part, whole):
             logger.warning(
-                "the retention of %s would remove %d of %d bytes, more than half: run "
+                "the retention of %s would remove at least %d of %d bytes, more than half: run "
                 "cleanup_sessions --force once",
                 organisation.slug, part, whole,
             )  # fmt: skip
             continue
         for one in found:
             yield from obey(one)
-
-
-def due_at_once(organisation: Organisation, now: datetime) -> Iterator[Due]:
-    """The first BATCH sessions of what is due; the next step finds the others."""
-    for number, one in enumerate(due(organisation, now=now, default_days=settings.RETENTION_DAYS)):
-        if number == BATCH:
-            return
-        yield one

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from monitoring.models import Image, Monitor, TagChange
 from monitoring.services.editors import picture_topic, topic_revision
@@ -101,10 +101,9 @@ def undo_review(rows: QuerySet[TagChange], batch: str, *, by: str) -> Done:
 
     rows: edits that the caller may take back. Twice changes nothing.
     """
-    made = {
-        row.image_id: row
-        for row in rows.filter(batch=batch, act="", verb="picture").select_related("image").order_by("pk")
-    }
+    taken_back = TagChange.objects.filter(image=OuterRef("image"), batch=batch, act=TagChange.UNDO)
+    marks = rows.filter(batch=batch, act="", verb="picture").exclude(Exists(taken_back))
+    made = {row.image_id: row for row in marks.select_related("image").order_by("pk")}
     pks = [(row.image.session_id, pk) for pk, row in made.items()]
 
     def move(image: Image) -> dict | None:
@@ -138,14 +137,13 @@ def _change(
     session_ids = {session_id for session_id, _ in chunk if session_id}
     owners = {s.pk: s for s in Session.objects.select_for_update().filter(pk__in=session_ids).order_by("pk")}
     pks = [pk for _, pk in chunk]
-    touched = list(
-        Image.objects.filter(pk__in=pks).order_by().values_list("organisation_id", "monitor_id").distinct()
-    )
-    for organisation_id in sorted({organisation_id for organisation_id, _ in touched}):
+    # The lock order of an edit: sessions, pictures, organisations, monitors.
+    images = list(Image.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
+    for organisation_id in sorted({image.organisation_id for image in images}):
         touch_organisation(organisation_id)
-    for monitor in Monitor.objects.filter(pk__in={pk for _, pk in touched if pk}).order_by("pk"):
+    monitor_ids = {image.monitor_id for image in images if image.monitor_id}
+    for monitor in Monitor.objects.filter(pk__in=monitor_ids).order_by("pk"):
         touch_monitor(monitor)
-    images = Image.objects.select_for_update().filter(pk__in=pks).order_by("pk")
     moves = [(image, after) for image in images if (after := move(image)) is not None]
     _update(moves)
     write_picture_rows(moves, by=by, reason=reason)

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from sessions_app.models import Session
 from sessions_app.services.frames import FRAMES_MAX, Frame, Taken, add_frames
+from sessionsite.accounts import rates
 from sessionsite.common.access import Caller
 from sessionsite.common.api.errors import DEFAULT_TEXTS, translated
 from sessionsite.common.api.fields import MomentField, NumberField, StrictSerializer, TextField, WordsField
@@ -52,6 +53,7 @@ def take_from_socket(caller: Caller, message: dict) -> dict:
     Raises a DomainError for what REST refuses too.
     """
     topic = message.get("topic")
+    rates.admit(caller, rates.INGEST)
     try:
         check_json(message)
         session = _session_of(caller, topic)

@@ -107,7 +107,9 @@ def _dedup(dedup_key: str | None, frames: Sequence[Frame]) -> tuple[str, str | N
 
 def _first_of(session: Session, key: str, mark: str) -> SessionEvent | None:
     """The first entry that came under this key. Raises DedupMismatch when it came with other frames."""
-    first = SessionEvent.objects.filter(session=session, kind=FRAME, dedup_key__startswith=key).first()
+    found = SessionEvent.objects.filter(session=session, kind=FRAME, dedup_key__startswith=key)
+    # Another key may begin alike, and SQLite compares without case.
+    first = next((e for e in found if e.dedup_key.startswith(key) and len(e.dedup_key) == len(mark)), None)
     if first is not None and first.dedup_key != mark:
         raise DedupMismatch("This idempotency key came with other frames before.", seq=first.seq)
     return first

@@ -88,6 +88,7 @@ def _network(address: str) -> str:
     """One IPv4 address; of IPv6 the network that one customer gets."""
     try:
         found = ipaddress.ip_address(address)
+        found = getattr(found, "ipv4_mapped", None) or found  # how IPv4 comes to a listener on `::`
     except ValueError:
         return "unknown"
     return str(found if found.version == 4 else ipaddress.ip_network((found, 64), strict=False))

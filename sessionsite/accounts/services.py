@@ -178,11 +178,14 @@ def change_password(user: User, password: str) -> None:
 def change_person(user: User, before: User | None, *, by: str) -> None:
     """`user` is saved, and every organisation of theirs reads who changed what (`before`: as stored).
 
-    Under another password every other login, and what tickets opened, is dead in seconds.
+    Under another password every other login, and what tickets opened, is dead in seconds. Invitations of
+    somebody who was shut out, or is no superuser any more, are withdrawn.
     """
     user.save()
     if before is None:
         return
+    if (before.is_active and not user.is_active) or (before.is_superuser and not user.is_superuser):
+        Invite.objects.usable().filter(inviter=user).update(withdrawn_at=timezone.now())
     changed = [name for name in PERSON_FIELDS if getattr(user, name) != getattr(before, name)]
     if changed:
         then, now = ({name: getattr(each, name) for name in changed} for each in (before, user))
@@ -223,6 +226,9 @@ def create_token(
         raise BadScope(f"There is no scope {unknown[0]}; use some of {', '.join(RIGHTS)}.", scopes=unknown)
     if expires_at is not None and expires_at <= timezone.now():
         raise DomainError("The token would have expired already.", expires_at=expires_at.isoformat())
+    namesake = User.objects.filter(username__iexact=name).exclude(pk=owner.pk if owner else None)
+    if namesake.exists():  # what a token does stands in journals under its name
+        raise DomainError("Somebody logs in under this name; give the token another one.", field="name")
     if beyond := [scope for scope in scopes if scope not in ROLE_RIGHTS[role]]:
         raise BadScope(f"The role {role} does not hold the scope {beyond[0]}.", scopes=beyond)
     asked = frozenset(scopes) or ROLE_RIGHTS[role]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
-from sessionsite.common.errors import BodyTooLarge
+from sessionsite.common.errors import BodyTooLarge, BodyTooSlow
+
+PIECE_WITHIN_S = 30.0
 
 
 def declared_length(text: str, limit_bytes: int) -> int:
@@ -15,16 +18,25 @@ def declared_length(text: str, limit_bytes: int) -> int:
     return length
 
 
+async def _next(receive) -> dict:
+    """The next piece. A client that vanished in the middle of a body must not hold its place for ever."""
+    try:
+        async with asyncio.timeout(PIECE_WITHIN_S):
+            return await receive()
+    except TimeoutError:
+        raise BodyTooSlow(f"Nothing of the body came for {PIECE_WITHIN_S:g} s.") from None
+
+
 async def read_body(
     receive, limit_bytes: int, hold: Callable[[int], None] = lambda size_bytes: None
 ) -> bytes | None:
-    """The whole body; None when the client left. Raises BodyTooLarge as soon as it is over the cap.
+    """The whole body; None when the client left. Raises BodyTooSlow, BodyTooLarge once it is over the cap.
 
     hold: called with the bytes that have come so far; raises Busy.
     """
     pieces, size_bytes = [], 0
     while True:
-        message = await receive()
+        message = await _next(receive)
         if message["type"] == "http.disconnect":
             return None
         if piece := message.get("body", b""):

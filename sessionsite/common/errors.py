@@ -76,6 +76,12 @@ class BodyTooLarge(TooLarge):
         super().__init__(f"The request is over {limit_bytes} bytes.", limit_bytes=limit_bytes)
 
 
+class BodyTooSlow(DomainError):
+    """Nothing more of a request's body came for long: its client has probably vanished."""
+
+    code, status = "body_too_slow", 408
+
+
 class Unprocessable(DomainError):
     """Well-formed, but it contradicts what was accepted before."""
 

@@ -73,9 +73,10 @@ class GroupCommit(Generic[Item]):
             # Not for each job: a thread woken in vain takes the interpreter from those who bring more.
             if len(self._jobs) == 1 or self._is_enough():
                 self._changed.notify()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _is_enough(self) -> bool:
         return len(self._jobs) >= BATCH_MAX or 2 * len(self._jobs) >= self._coming()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RosepetalPictures:
-    pattern = re.compile(r"/monitor/(?P<slug>[^/]+)/image/?")
+    pattern = re.compile(r"/monitor/(?P<slug>[a-z0-9-]{1,64})/image/?")
 
     def read(self, upload: Upload, entry: Entry) -> NewImage:
         key = upload.headers.get("idempotency-key")

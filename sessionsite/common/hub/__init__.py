@@ -207,19 +207,26 @@ class Hub:
 
     async def change_caller(self, reader: Reader, caller: Caller, credential: Credential) -> None:
         """`reader` is somebody else from now on, and keeps the topics that this one may follow."""
+        if reader not in self.readers:  # closed, and counted out, while it was asked who this is
+            return
         self._count(reader.credential, -1)
         self._count(credential, 1)
         reader.credential = credential
         await self._narrow(reader, caller)
 
     async def _narrow(self, reader: Reader, caller: Caller) -> None:
-        reader.caller = caller
-        for topic, feed in list(reader.feeds.items()):
-            if not await read_in_thread(feed.topic.authorise, caller, feed.short_name):
-                reader.leave(topic)
-                reader.put(error_frame(UnknownTopic(f"There is no topic {topic!r} for you any more."), topic))
-                if not reader.feeds:
-                    reader.close(CLOSE_NOTHING_LEFT)
+        before, reader.caller = reader.caller, caller
+        try:
+            for topic, feed in list(reader.feeds.items()):
+                if not await read_in_thread(feed.topic.authorise, caller, feed.short_name):
+                    reader.leave(topic)
+                    gone = UnknownTopic(f"There is no topic {topic!r} for you any more.")
+                    reader.put(error_frame(gone, topic))
+                    if not reader.feeds:
+                        reader.close(CLOSE_NOTHING_LEFT)
+        except BaseException:
+            reader.caller = before  # the next check of credentials asks for all topics again
+            raise
 
     def send_heartbeats(self) -> None:
         now = self.time()

@@ -20,7 +20,7 @@ export function goToLogin() {
 
 async function errorOf(response) {
   const isJson = (response.headers.get("Content-Type") ?? "").includes("json");
-  const body = isJson ? await response.json() : null;
+  const body = isJson ? await response.json().catch(() => null) : null;
   if (body && typeof body.error === "string") return new ApiError(response.status, body);
   const error = `The server answered ${response.status} ${response.statusText}`.trim();
   return new ApiError(response.status, { error, code: "http_error", details: {} });
@@ -38,17 +38,16 @@ export async function request(method, url, { body, revision, signal, keepalive, 
   const isRaw = body instanceof Blob;
   if (body !== undefined) headers["Content-Type"] = isRaw ? body.type : "application/json";
   const payload = body === undefined || isRaw ? body : JSON.stringify(body);
-  let response;
-  try {
-    response = await fetch(url, { method, headers, body: payload, signal, keepalive, cache: "no-cache" });
-  } catch (cause) {
-    if (cause.name === "AbortError") throw cause;
-    throw new ApiError(0, { error: "The server cannot be reached", code: "unreachable", details: {} });
-  }
+  const response = await fetch(url, { method, headers, body: payload, signal, keepalive, cache: "no-cache" }).catch(unreachable);
   if (response.status === 401) goToLogin();
   if (!response.ok) throw await errorOf(response);
   answered?.(response.headers);
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : response.json().catch(unreachable); // cut off in the middle
+}
+
+function unreachable(cause) {
+  if (cause.name === "AbortError") throw cause;
+  throw new ApiError(0, { error: "The server cannot be reached", code: "unreachable", details: {} });
 }
 
 export const get = (url, options) => request("GET", url, options);

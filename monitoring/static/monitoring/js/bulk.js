@@ -1,10 +1,9 @@
 // Verbs over many pictures: what would happen, in numbers, then done, with an undo.
 
 import { post } from "./api.js";
-import { element, find, findAll, setText } from "./dom.js";
+import { element, find, findAll, many, setText } from "./dom.js";
 import { notify, notifyError } from "./notice.js";
 
-const many = (count) => `${count.toLocaleString("en")} ${count === 1 ? "picture" : "pictures"}`;
 
 function table(title, counts) {
   const rows = Object.entries(counts).flatMap(([word, count]) => [element("dt", {}, word || "none"), element("dd", {}, count.toLocaleString("en"))]);
@@ -36,7 +35,7 @@ export class Bulk {
 
   #say() {
     const count = this.keys.size;
-    setText(find("#bulk-words"), count ? `${many(count)} selected.` : "All that fit the filters; s selects single ones.");
+    setText(find("#bulk-words"), count ? `${many(count, "picture")} selected.` : "All that fit the filters; s selects single ones.");
     find("#select-none").hidden = count === 0;
   }
 
@@ -65,10 +64,10 @@ export class Bulk {
     setText(find("#bulk-sheet-title"), `Mark as ${review}`);
     const same = preview.matched - preview.changes;
     const more = preview.is_too_many ? ` More than ${preview.matched.toLocaleString("en")} fit: narrow the filters first.` : "";
-    setText(find("#bulk-effect"), `${many(preview.changes)} will be ${review}${same ? `, ${same.toLocaleString("en")} are so already` : ""}.${more}`);
+    setText(find("#bulk-effect"), `${many(preview.changes, "picture")} will be ${review}${same ? `, ${same.toLocaleString("en")} are so already` : ""}.${more}`);
     find("#bulk-counts").replaceChildren(table("Now", preview.by_review), table("Label", preview.by_label), table("Monitor", preview.by_monitor));
     const yes = find("#bulk-yes");
-    setText(yes, `Mark ${many(preview.changes)}`);
+    setText(yes, `Mark ${many(preview.changes, "picture")}`);
     yes.disabled = preview.changes === 0 || preview.is_too_many;
     find("#bulk-comment").value = "";
     this.sheet.returnValue = "";
@@ -77,14 +76,14 @@ export class Bulk {
   }
 
   #tell(review, { batch, changed, skipped }) {
-    const words = `${many(changed)} marked ${review}${skipped ? `; ${skipped} were changed by others meanwhile` : ""}`;
+    const words = `${many(changed, "picture")} marked ${review}${skipped ? `; ${skipped} changed by others meanwhile` : ""}`;
     notify(words, { action: { label: "Undo", run: () => this.#undo(batch) } });
   }
 
   async #undo(batch) {
     try {
       const { changed, skipped } = await post(`/api/v1/review/${batch}/undo/`);
-      notify(`Taken back for ${many(changed)}${skipped ? `; ${skipped} were changed since and stay` : ""}`);
+      notify(`Taken back for ${many(changed, "picture")}${skipped ? `; ${skipped} changed since and left alone` : ""}`);
       this.done();
     } catch (refusal) {
       notifyError(refusal);

@@ -58,7 +58,7 @@ export class RateChart {
   /** Puts the newest minutes of a live state in place of what was loaded. */
   take(flow, intervalS) {
     this.intervalS = intervalS;
-    if (!this.counts) return;
+    if (!this.counts) return undefined;
     const untilS = Math.round(Date.parse(flow.until) / 1000);
     const fresh = new Map(); // index -> { count, parts }
     flow.recent.forEach((count, index) => {
@@ -67,6 +67,7 @@ export class RateChart {
       const part = fresh.get(at) ?? { count: 0, parts: 0 };
       fresh.set(at, { count: part.count + count, parts: part.parts + 1 });
     });
+    if (Math.min(...fresh.keys()) > this.counts.length) return this.#loadAgain(); // the page slept: what lies between is not here
     const newest = Math.max(...fresh.keys());
     const whole = this.bucketS / flow.bucket_s;
     for (const [at, { count, parts }] of fresh) {
@@ -80,6 +81,11 @@ export class RateChart {
       this.fromS += this.bucketS;
     }
     this.plot?.setData(this.#data());
+    return undefined;
+  }
+
+  #loadAgain() {
+    this.loading ??= this.load().catch(() => {}).finally(() => { this.loading = null; });
   }
 
   /** The last bucket is still filling: it is left out. */

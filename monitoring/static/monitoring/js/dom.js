@@ -31,6 +31,9 @@ export function fromTemplate(id) {
 }
 
 /** Sets text only when it differs, so that an unchanged page causes no work and no announcement. */
+/** "1 picture", "2,000 pictures". */
+export const many = (count, word, more = `${word}s`) => `${count.toLocaleString("en")} ${count === 1 ? word : more}`;
+
 export function setText(node, text) {
   if (node && node.textContent !== String(text)) node.textContent = text;
 }

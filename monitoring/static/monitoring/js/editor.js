@@ -4,11 +4,11 @@ import { get } from "./api.js";
 import { BoxList } from "./boxlist.js";
 import { Boxes } from "./boxes.js";
 import { Company } from "./company.js";
-import { find, findAll, may, setText } from "./dom.js";
+import { find, findAll, many, may, setText } from "./dom.js";
 import { wireKeys } from "./editorkeys.js";
 import { Edits } from "./edits.js";
 import { announce, notify } from "./notice.js";
-import { takeOver } from "./outbox.js";
+import { keep, takeOver } from "./outbox.js";
 import { Palette } from "./palette.js";
 import { Picture, zoomButtons } from "./picture.js";
 
@@ -23,6 +23,7 @@ export class Editor {
     this.edits = null; // of the picture that is shown
     this.isLeaving = false; // another picture is on its way: a mark now would be meant for that one
     this.left = takeOver(); // picture -> changes that a page before could not send
+    this.unsent = new Map(); // picture -> its Edits while changes of it wait
     this.picture = new Picture(find("[data-viewer]", place));
     this.boxes = new Boxes(this.picture, {
       choose: (key) => {
@@ -58,7 +59,8 @@ export class Editor {
     }
     this.boxes.stopDrawing();
     this.boxes.choose(null);
-    this.edits = this.#editsOf(image);
+    this.edits = this.unsent.get(image.key) ?? this.#editsOf(image);
+    this.edits.take(image);
     this.#render();
     return true;
   }
@@ -87,19 +89,28 @@ export class Editor {
   /** What pages before this one could not send, of pictures that are not shown here. */
   async #sendLeft() {
     const count = [...this.left.values()].flat().length;
-    if (count) notify(`${count === 1 ? "One change" : `${count} changes`} kept from before: sent now`);
+    if (count) notify(`${many(count, "change")} kept from before: being sent`);
     for (const [key, ops] of [...this.left]) {
       try {
         const image = await get(`/api/v1/images/${key}/`);
         if (this.left.has(key) && key !== this.image?.key) this.#editsOf(image, ops);
-      } catch {
-        // it stays in this browser for the next page
+      } catch (refusal) {
+        if (refusal.status === 404) this.#giveUp(key, ops.length);
+        // else it stays in this browser for the next page
       }
     }
   }
 
+  #giveUp(key, count) {
+    this.left.delete(key);
+    keep(key, []);
+    notify(`${many(count, "change")} kept from before cannot be sent: the picture is gone`, { kind: "error" });
+  }
+
   /** A change of a picture that is no longer shown is told of only when it was refused. */
   #changed(edits) {
+    if (edits.ops.length) this.unsent.set(edits.base.key, edits);
+    else this.unsent.delete(edits.base.key);
     if (edits === this.edits) this.#render();
     else if (edits.status.word === "refused") notify(`${edits.image.name || "A picture"}: ${edits.status.text}`, { kind: "error" });
   }
@@ -214,7 +225,11 @@ export class Editor {
     wire("[data-reopen]", () => this.reopen());
     for (const button of findAll("[data-review]", this.place)) button.addEventListener("click", () => this.review(button.dataset.review));
     this.comment = find("[data-comment]", this.place);
-    this.comment?.addEventListener("change", () => this.edits?.changeImage({ review_comment: this.comment.value.trim() }));
+    this.comment?.addEventListener("focus", () => {
+      if (this.image) this.#engage();
+      this.commented = this.edits; // also when another picture is shown by the time it is written
+    });
+    this.comment?.addEventListener("change", () => (this.commented ?? this.edits)?.changeImage({ review_comment: this.comment.value.trim() }));
   }
 
   #aim() {

@@ -6,6 +6,7 @@
 
 import { ApiError, get, patch, post, remove } from "./api.js";
 import { askWhich, askWhichPicture } from "./conflict.js";
+import { many } from "./dom.js";
 import { keep, newTagKey } from "./outbox.js";
 
 const SIDES = ["x", "y", "w", "h"];
@@ -13,7 +14,7 @@ const NUDGE_MS = 350; // steps by key within this time are one change
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000];
 const pick = (names, from) => Object.fromEntries(names.map((name) => [name, from[name]]));
 const isSame = (one, other, names) => names.every((name) => one[name] === other[name]);
-const isAway = ({ status }) => status === 0 || status === 429 || status >= 500; // the change itself was not refused
+const isAway = ({ status }) => status === 0 || status === 401 || status === 429 || status >= 500; // the change itself was not refused
 const user = () => document.body.dataset.user;
 let made = 0;
 
@@ -144,13 +145,16 @@ export class Edits {
     if (this.running) return;
     this.running = true;
     this.refusal = null;
-    while (this.ops.length) {
-      if (this.status.word !== "kept") this.#say("saving", "Saving…");
-      while (this.ops[0]?.notBefore > Date.now()) await pause(this.ops[0].notBefore - Date.now());
-      const op = this.ops[0];
-      if (op) await this.#attempt(op);
+    try {
+      while (this.ops.length) {
+        if (this.status.word !== "kept") this.#say("saving", "Saving…");
+        while (this.ops[0]?.notBefore > Date.now()) await pause(this.ops[0].notBefore - Date.now());
+        const op = this.ops[0];
+        if (op) await this.#attempt(op);
+      }
+    } finally {
+      this.running = false;
     }
-    this.running = false;
     if (this.refusal) this.#say("refused", `Refused: ${this.refusal.message}`, this.refusal.code); // not covered by what was saved after it
     else if (this.status.word === "saving" || this.status.word === "kept") this.#say("saved", "Saved");
   }
@@ -183,8 +187,7 @@ export class Edits {
   }
 
   #waiting() {
-    const count = this.ops.length === 1 ? "1 change waits" : `${this.ops.length} changes wait`;
-    return `Kept here: ${count} for the server`;
+    return `Kept here: ${many(this.ops.length, "change waits", "changes wait")} for the server`;
   }
 
   async #waitForServer(refusal) {
@@ -241,7 +244,7 @@ export class Edits {
   async #again(op, current) {
     if (op.tries < 3 && !op.isUnsure) op.revision = current.revision;
     else this.#done(op);
-    await this.refresh();
+    await this.refresh().catch(() => {});
   }
 
   async #clashOfPicture(op, yours, current) {

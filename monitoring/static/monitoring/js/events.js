@@ -1,6 +1,6 @@
 // The event feed: the newest entries of the journals in words, by severity, with a pause.
 
-import { element, find, findAll } from "./dom.js";
+import { element, find, findAll, many } from "./dom.js";
 import { severityMark } from "./marks.js";
 import { timeElement } from "./times.js";
 
@@ -8,13 +8,12 @@ const MOST = 200;
 const LEVELS = { all: 0, warning: 1, error: 2 };
 const SEVERITY = { info: 0, warning: 1, error: 2 };
 
-const count = (number, word, more = `${word}s`) => `${number} ${number === 1 ? word : more}`;
 
 /** "box scratch added by ann", or "3 boxes changed by ann". */
 function boxWords({ changes = [], count: number, by, act }) {
   const [first] = changes;
   const one = first && changes.length === 1 ? `box ${(first.after ?? first.before).label} ${first.verb}` : null;
-  return `${one ?? `${count(number ?? changes.length, "box", "boxes")} changed`}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`;
+  return `${one ?? `${many(number ?? changes.length, "box", "boxes")} changed`}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`;
 }
 
 /** What became of a picture: its mark, else its label, else only that it changed. */
@@ -26,25 +25,24 @@ const isNews = (event) => event.kind !== "device_tags_changed";
 // What each kind of entry says. An unknown kind is shown by its own name, so nothing is hidden.
 const WORDS = {
   started: ({ by }) => `started${by ? ` by ${by}` : ""}`,
-  stopped: ({ total_counter: total, by }) => `stopped${by ? ` by ${by}` : ""}${total === undefined ? "" : ` at ${count(total, "picture")}`}`,
+  stopped: ({ total_counter: total, by }) => `stopped${by ? ` by ${by}` : ""}${total === undefined ? "" : ` at ${many(total, "picture")}`}`,
   expired: ({ idle_s: idle }) => `ended: nobody looked${idle === undefined ? "" : ` for ${Math.round(idle)} s`}`,
   controller_requested: ({ command }) => `asked the controller to ${String(command ?? "act").replaceAll("_", " ")}`,
   controller_acked: () => "controller answered",
-  images_added: ({ count: number }) => count(number ?? 1, "picture"),
+  images_added: ({ count: number }) => many(number ?? 1, "picture"),
   late_image_added: ({ name }) => `took a late picture${name ? ` ${name}` : ""}`,
   tags_changed: (detail) => boxWords(detail),
   device_tags_changed: (detail) => boxWords(detail),
   image_changed: ({ after = {}, by, act }) => `picture ${pictureWords(after)}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`,
-  images_reviewed: ({ reviews = {}, act, by }) => `${Object.entries(reviews).map(([word, number]) => `${count(number, "picture")} ${word}`).join(", ")}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`,
+  images_reviewed: ({ reviews = {}, act, by }) => `${Object.entries(reviews).map(([word, number]) => `${many(number, "picture")} ${word}`).join(", ")}${act ? ` (${act})` : ""}${by ? ` by ${by}` : ""}`,
   image_deleted: ({ by }) => `picture deleted${by ? ` by ${by}` : ""}`,
   image_restored: ({ by }) => `picture restored${by ? ` by ${by}` : ""}`,
   image_pinned: ({ by }) => `picture pinned${by ? ` by ${by}` : ""}`,
   image_unpinned: ({ by }) => `picture no longer pinned${by ? `, by ${by}` : ""}`,
-  images_purged: ({ count: number, reason }) => `${count(number, "picture")} removed for good${reason ? `: ${reason}` : ""}`,
   pinned: ({ by }) => `pinned${by ? ` by ${by}` : ""}`,
   unpinned: ({ by }) => `no longer pinned${by ? `, by ${by}` : ""}`,
   counters_repaired: () => "sums were wrong and are repaired",
-  journal_repaired: ({ lost }) => `journal repaired${lost ? `: ${count(lost, "entry", "entries")} lost` : ""}`,
+  journal_repaired: ({ lost }) => `journal repaired${lost ? `: ${many(lost, "entry", "entries")} lost` : ""}`,
   entry_lost: () => "this entry is lost",
   camera_late: () => "is late",
   camera_lost: () => "is lost",
@@ -52,7 +50,7 @@ const WORDS = {
   marker: ({ label, by }) => `mark: ${label}${by ? ` by ${by}` : ""}`,
   notes_changed: ({ by }) => `notes changed${by ? ` by ${by}` : ""}`,
   renamed: ({ after, by }) => `renamed to “${after}”${by ? ` by ${by}` : ""}`,
-  images_purged: ({ count: number, reason }) => `${count(number ?? 0, "picture")} removed for good${{ retention: ": past their term", deleted: ": deleted long ago" }[reason] ?? ""}`,
+  images_purged: ({ count: number, reason }) => `${many(number ?? 0, "picture")} removed for good${{ retention: ": past their term", deleted: ": deleted long ago" }[reason] ?? ""}`,
   moved: ({ to, by }) => `is ${to === "error" ? "in error" : `now ${to}`}${by ? `, by ${by}` : ""}`,
   server_restarted: () => "went on after a server restart",
   stale: () => "nothing came in for too long",

@@ -36,6 +36,10 @@ export class Filmstrip {
     this.mark(this.chosen);
   }
 
+  has(key) {
+    return this.images.some((each) => each.key === key);
+  }
+
   /** Something of a picture changed: its boxes, label or review. */
   update(image) {
     const at = this.images.findIndex((each) => each.key === image.key);

@@ -1,15 +1,15 @@
 // The report of an import's dry run: every file with what would happen to it, and the button that does it.
 
 import { get, post } from "./api.js";
-import { element, find, findAll, may, setText } from "./dom.js";
+import { element, find, findAll, many, may, setText } from "./dom.js";
 import { notifyError } from "./notice.js";
 
 const OUTCOMES = { "": "all", new: "new", matched: "known", skipped: "skipped" };
 const PAGE = 100;
 
 function words(plan) {
-  const boxes = `${plan.boxes_added} boxes to add, ${plan.boxes_unchanged} there already, ${plan.boxes_refused} refused`;
-  return `${plan.new} new pictures, ${plan.matched} known, ${plan.skipped} skipped; ${boxes}.`;
+  const boxes = `${many(plan.boxes_added, "box", "boxes")} to add, ${plan.boxes_unchanged} there already, ${plan.boxes_refused} refused`;
+  return `${many(plan.new, "new picture")}, ${plan.matched} known, ${plan.skipped} skipped; ${boxes}.`;
 }
 
 const line = ({ file, outcome, boxes_added: added, boxes_unchanged: unchanged, boxes_refused: refused, reason }) =>
@@ -32,7 +32,17 @@ export async function showReport(job, applied) {
   find("#report").replaceChildren(head(), body);
   setText(find("#report-words"), words(job.result.plan));
 
+  let isReading = false;
   const more = async () => {
+    if (isReading) return;
+    isReading = true;
+    try {
+      await readPage();
+    } finally {
+      isReading = false;
+    }
+  };
+  const readPage = async () => {
     const query = new URLSearchParams({ after, limit: PAGE, ...(outcome && { outcome }) });
     const page = await get(`/api/v1/jobs/${job.key}/report/?${query}`);
     body.append(...page.results.map(line));

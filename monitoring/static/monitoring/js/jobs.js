@@ -79,7 +79,10 @@ export class JobList {
     if (isNew) this.#draw(row);
     this.#move(row);
     if (isOpen(job) && !row.stop) {
-      row.stop = live.subscribe(`job:${job.key}`, { state: (state) => this.show(state), error: () => this.#gone(job.key) });
+      row.stop = () => {}; // subscribing may hand out a state at once, which comes through here
+      const stop = live.subscribe(`job:${job.key}`, { state: (state) => this.show(state), error: () => this.#gone(job.key) });
+      if (isOpen(row.job)) row.stop = stop;
+      else stop();
     }
     if (!isOpen(job)) { row.stop?.(); row.stop = null; }
     if (wasOpen && row.job.state !== "cancelled" && !isOpen(job)) this.changed(job);

@@ -18,12 +18,18 @@ import { everySecond, formatAge, formatElapsed, serverNow, timeElement } from ".
 import { formatRate } from "./tile.js";
 
 const FILM = 60;
+const SOON_MS = 250;
 const first = pageData("monitor");
 const { slug } = first;
 let state = first;
 let sessionKey = null;
 let leaveSession = null;
 let isFollowing = true;
+let newest = null; // what is shown next while following
+let isOpening = false;
+const stale = new Set(); // pictures that changed and are read again soon
+let isFilmStale = false;
+let reading = null;
 
 const editor = new Editor(find("#editor"), { store: slug });
 const film = new Filmstrip(find("#film"), (key) => pick(key));
@@ -50,7 +56,7 @@ function show(newer) {
   chart.take(state.flow, state.expected_interval_s);
   showController();
   showSession();
-  if (isFollowing && state.last_image) open(state.last_image);
+  if (isFollowing && state.last_image) openNewest(state.last_image);
   if (state.last_image) film.update(state.last_image);
 }
 
@@ -92,17 +98,30 @@ function followSession(key) {
 function takeEvent(event) {
   if (event.kind === "images_added") takeImages(event);
   else events.add([event]);
-  if (event.kind === "images_reviewed") loadFilm().catch(notifyUnread);
+  if (event.kind === "images_reviewed") readSoon(() => { isFilmStale = true; });
   const { image } = event.detail;
   if (!image) return;
   if (event.kind === "image_deleted") film.drop(image);
-  else refresh(image).catch(notifyUnread);
+  else readSoon(() => stale.add(image));
+}
+
+/** Many events may come at once, after a sleep thousands: what they touch in sight is read once. */
+function readSoon(note) {
+  note();
+  reading ??= setTimeout(() => {
+    reading = null;
+    const keys = [...stale].filter((key) => key === editor.image?.key || (film.has(key) && !isFilmStale));
+    const reads = [...keys.map(refresh), ...(isFilmStale ? [loadFilm()] : [])];
+    stale.clear();
+    isFilmStale = false;
+    Promise.all(reads).catch(notifyUnread);
+  }, SOON_MS);
 }
 
 /** A long burst names only some of its pictures: then the strip is read again. */
 function takeImages(event) {
   const { images = [], count } = event.detail;
-  if (images.length < count) loadFilm().catch(notifyUnread);
+  if (images.length < count) readSoon(() => { isFilmStale = true; });
   else film.add(images);
 }
 
@@ -116,6 +135,22 @@ async function loadFilm() {
   const page = await get(`/api/v1/monitors/${slug}/images/?limit=${FILM}`);
   film.fill(page.results);
   film.mark(editor.image?.key ?? page.results[0]?.key ?? null);
+}
+
+/** One after the other: where pictures come faster than they load, each that was shown was the newest at its begin. */
+async function openNewest(image) {
+  newest = image;
+  if (isOpening) return;
+  isOpening = true;
+  try {
+    while (newest && isFollowing) {
+      const next = newest;
+      newest = null;
+      await open(next);
+    }
+  } finally {
+    isOpening = false;
+  }
 }
 
 async function open(image) {
@@ -145,7 +180,7 @@ function follow(yes) {
   else editor.attend();
   find("#return-live").hidden = yes;
   find("#following").hidden = !yes;
-  if (yes && state.last_image) open(state.last_image);
+  if (yes && state.last_image) openNewest(state.last_image);
 }
 
 function tick() {

@@ -33,15 +33,19 @@ function check({ name, slug, expected_interval_s: interval }) {
   return problems.length === 0;
 }
 
+const made = {}; // by a try before: it is not made again
+
 async function create(values) {
   if (!check(values)) return;
   const body = { organisation, slug: values.slug, name: values.name.trim() };
   if (values.expected_interval_s) body.expected_interval_s = Number(values.expected_interval_s);
-  if (values.dataset_name?.trim()) {
-    const dataset = await post("/api/v1/datasets/", { organisation, name: values.dataset_name.trim() });
-    body.dataset = dataset.key;
+  const name = values.dataset_name?.trim();
+  if (name) {
+    if (made.dataset?.name !== name) made.dataset = await post("/api/v1/datasets/", { organisation, name });
+    body.dataset = made.dataset.key;
   }
-  const monitor = await post("/api/v1/monitors/", body);
+  made.monitor ??= await post("/api/v1/monitors/", body);
+  const { monitor } = made;
   const token = await post("/api/v1/tokens/", {
     organisation, name: `camera of ${monitor.slug}`, role: "operator", scopes: ["ingest", "control", "annotate", "read"],
   });

@@ -5,6 +5,7 @@ import { element, find } from "./dom.js";
 import { timeElement } from "./times.js";
 
 const PAUSE_MS = 1_000;
+const AGAIN_MS = 5_000; // the server was away
 
 export class Notes {
   /** place: holds a <textarea> and [data-notes-saved]. sessionKey(): whose notes they are. */
@@ -12,7 +13,7 @@ export class Notes {
     this.field = find("textarea", place);
     this.said = find("[data-notes-saved]", place);
     this.sessionKey = sessionKey;
-    this.forget();
+    this.#empty();
     this.field.addEventListener("input", () => this.#later());
     this.field.addEventListener("blur", () => this.#now());
     addEventListener("pagehide", () => this.#now());
@@ -21,13 +22,18 @@ export class Notes {
 
   /** Another session: what was here belongs to the one before. */
   forget() {
+    this.#now();
+    this.#empty();
+  }
+
+  #empty() {
     clearTimeout(this.timer);
     this.stored = { text: "", revision: -1 };
     this.field.value = "";
   }
 
   get isDirty() {
-    return !this.field.readOnly && this.field.value !== this.stored.text;
+    return this.field.value !== this.stored.text;
   }
 
   /** The notes as the server has them: notes, notes_revision, notes_by, notes_at. */
@@ -65,17 +71,20 @@ export class Notes {
   async #now(revision = this.stored.revision) {
     clearTimeout(this.timer);
     if (!this.isDirty || this.isSaving || this.isAsking) return;
-    const text = this.field.value;
+    const [text, key] = [this.field.value, this.sessionKey()];
     this.#say("Saving…");
     this.isSaving = true;
     try {
-      const saved = await request("PUT", `/api/v1/sessions/${this.sessionKey()}/notes/`, { body: { text }, revision: Math.max(0, revision) });
+      const saved = await request("PUT", `/api/v1/sessions/${key}/notes/`, { body: { text }, revision: Math.max(0, revision), keepalive: true });
+      if (key !== this.sessionKey()) return undefined; // another session is shown by now
       this.stored = saved;
       this.#say("Saved");
     } catch (refusal) {
       if (!("status" in refusal)) throw refusal;
+      if (key !== this.sessionKey()) return undefined;
       if (refusal.status === 412) return this.#clash(refusal.details);
       this.#say(`Not saved: ${refusal.message}`); // the text stays in the field
+      if (refusal.status === 0 || refusal.status === 429 || refusal.status >= 500) this.timer = setTimeout(() => this.#now(), AGAIN_MS);
     } finally {
       this.isSaving = false;
     }

@@ -24,24 +24,26 @@ export function newTagKey(now = Date.now()) {
 /** A word for this open page, the same until it is left. */
 export const client = randomLetters(20);
 
+const user = () => document.body.dataset.user;
+
 const placeOf = (image) => `${PREFIX}${image}:${client}`;
 
 /** `ops` of the picture are what waits now; none takes the entry away. */
 export function keep(image, ops) {
-  if (ops.length) localStorage.setItem(placeOf(image), JSON.stringify({ image, ops, at: Date.now() }));
+  if (ops.length) localStorage.setItem(placeOf(image), JSON.stringify({ image, ops, user: user(), at: Date.now() }));
   else localStorage.removeItem(placeOf(image));
 }
 
 function entries() {
   const places = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
-  return places.map((place) => ({ place, ...JSON.parse(localStorage.getItem(place)) }));
+  return places.map((place) => ({ place, ...JSON.parse(localStorage.getItem(place)) })).sort((one, other) => one.at - other.at);
 }
 
-/** Takes over what pages that are gone have left: Map of picture -> changes, oldest first. */
+/** Takes over what this person's pages that are gone have left: Map of picture -> changes, oldest first. */
 export function takeOver(now = Date.now()) {
   const found = new Map();
-  for (const { place, image, ops, at, isLeft } of entries()) {
-    if (!isLeft && now - at < FORGOTTEN_MS) continue;
+  for (const { place, image, ops, at, isLeft, user: by } of entries()) {
+    if (by !== user() || (!isLeft && now - at < FORGOTTEN_MS)) continue;
     localStorage.removeItem(place);
     found.set(image, [...(found.get(image) ?? []), ...ops]);
     keep(image, found.get(image)); // ours from here on

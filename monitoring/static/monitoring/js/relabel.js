@@ -1,11 +1,10 @@
 // A label renamed or merged in the whole dataset: what it would touch is shown before.
 
 import { post } from "./api.js";
-import { element, find, setText } from "./dom.js";
+import { element, find, many, setText } from "./dom.js";
 import { onSubmit } from "./forms.js";
 import { notifyError } from "./notice.js";
 
-const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : word === "box" ? "es" : "s"}`;
 
 export function offerLabels(labels) {
   const form = find("#relabel");
@@ -28,7 +27,7 @@ export function startRelabels(address, query, begun) {
     const shown = await post(`${address}relabel/${query}`, { labels, dry_run: true });
     const [{ becomes, boxes, picture_labels: pictures, is_merge: isMerge }] = shown.labels;
     setText(find("#relabel-title"), isMerge ? `Merge “${from}” into “${becomes}”` : `Rename “${from}” to “${becomes}”`);
-    setText(find("#relabel-words"), `${[boxes && many(boxes, "box"), pictures && many(pictures, "picture label")].filter(Boolean).join(" and ") || "Nothing"} would change, on ${many(shown.pictures, "picture")}.`);
+    setText(find("#relabel-words"), `${[boxes && many(boxes, "box", "boxes"), pictures && many(pictures, "picture label")].filter(Boolean).join(" and ") || "Nothing"} would change, on ${many(shown.pictures, "picture")}.`);
     const apply = find("#relabel-apply");
     setText(apply, isMerge ? "Merge" : "Rename");
     apply.onclick = async () => {

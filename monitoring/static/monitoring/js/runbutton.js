@@ -1,7 +1,7 @@
 // Start and stop of one monitor, always in the same place: start by a click, stop by holding.
 
 import { post } from "./api.js";
-import { element, may } from "./dom.js";
+import { element, many, may } from "./dom.js";
 import { holdToConfirm } from "./hold.js";
 import { notify, notifyError } from "./notice.js";
 
@@ -44,7 +44,7 @@ export class RunButton {
     button.lastChild.textContent = meanwhile;
     try {
       const session = await post(`/api/v1/monitors/${slug}/${verb}/`);
-      if (verb === "stop") notify(`Stopped at ${session.total_counter} pictures`, openSession(session.key));
+      if (verb === "stop") notify(`Stopped at ${many(session.total_counter, "picture")}`, openSession(session.key));
     } catch (refusal) {
       notifyError(refusal);
     } finally {

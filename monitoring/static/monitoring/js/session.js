@@ -2,7 +2,7 @@
 
 import { get, patch } from "./api.js";
 import { formatBytes } from "./bar.js";
-import { element, find, findAll, may, pageData, setText } from "./dom.js";
+import { element, find, findAll, many, may, pageData, setText } from "./dom.js";
 import { eventItem } from "./events.js";
 import { showGap } from "./gaps.js";
 import { showLabels } from "./labels.js";
@@ -39,7 +39,7 @@ function show(newer) {
   find("#stopped").replaceChildren(...(session.stopped_at ? [timeElement(session.stopped_at, "full")] : ["still running"]));
   setText(find("#reason"), session.end_reason || "–");
   setText(find("#total"), session.total_counter.toLocaleString("en"));
-  setText(find("#kept"), `${session.image_count.toLocaleString("en")} pictures, ${formatBytes(session.size_bytes)}`);
+  setText(find("#kept"), `${many(session.image_count, "picture")}, ${formatBytes(session.size_bytes)}`);
   showLabels(find("#labels"), session.labels);
   showLabels(find("#tag-counts"), session.tag_counts);
   find("#no-labels").hidden = Object.keys(session.labels).length > 0;

@@ -1,7 +1,7 @@
 // The pictures of a session that fit the view: the brushed range, the scrubbed moment or the window, and a label.
 
 import { get } from "./api.js";
-import { element, find, findAll, setText } from "./dom.js";
+import { element, find, findAll, many, setText } from "./dom.js";
 import { notifyUnread } from "./notice.js";
 import { timeElement } from "./times.js";
 
@@ -70,8 +70,13 @@ export class SessionPictures {
   }
 
   async #more() {
-    const query = this.shownFor;
-    const page = await get(this.next);
+    const [query, next] = [this.shownFor, this.next];
+    this.next = null; // a second click while it is read asks for nothing
+    if (!next) return;
+    const page = await get(next).catch((refusal) => {
+      this.next = next;
+      throw refusal;
+    });
     if (query !== this.shownFor) return;
     this.grid.append(...page.results.map(cell));
     this.#paged(page);
@@ -96,7 +101,7 @@ export class SessionPictures {
     }
     this.waiting += this.view.label ? fitting.length : count;
     find("#newer-images").hidden = !this.waiting;
-    setText(find("#newer-images"), `Show ${this.waiting.toLocaleString("en")} newer pictures`);
+    setText(find("#newer-images"), `Show ${many(this.waiting, "newer picture")}`);
   }
 
   #cellOf(key) {
@@ -107,7 +112,9 @@ export class SessionPictures {
     this.#cellOf(key)?.remove();
   }
 
+  /** A picture in sight is read again; of those that are not, thousands may change at once. */
   async renew(key) {
+    if (!this.#cellOf(key)) return;
     const newer = await get(`/api/v1/images/${key}/`);
     this.#cellOf(key)?.replaceWith(cell(newer));
     this.#showSelected();

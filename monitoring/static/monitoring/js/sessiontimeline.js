@@ -1,7 +1,7 @@
 // The timeline of a session: drawn, brushed and scrubbed by mouse, touch and keys; it follows the live edge until then.
 
 import { get } from "./api.js";
-import { element, find, setText } from "./dom.js";
+import { element, find, many, setText } from "./dom.js";
 import { notifyUnread } from "./notice.js";
 import { bucketOf, bucketsBetween, countIn, momentAt, placeOf, zoomed } from "./timescale.js";
 import { formatAge, formatElapsed, formatTime, serverNow } from "./times.js";
@@ -108,10 +108,10 @@ export class SessionTimeline {
     const { counts, gaps, gap_count: count, gap_total_s: total, bucket_s: step, expected_interval_s: expected, other_labels: others } = this.data;
     const most = Math.max(0, ...counts);
     const unit = step >= 60 ? formatAge(1000 * step) : `${step} s`;
-    const parts = [`at most ${most.toLocaleString("en")} pictures in ${unit}`,
+    const parts = [`at most ${many(most, "picture")} in ${unit}`,
       count ? `${count === 1 ? "one gap" : `${count} gaps`} of ${formatAge(1000 * this.data.shortest_gap_s)} or more, together ${formatAge(1000 * total)}` : "no gaps",
       expected ? `a picture is expected every ${expected} s` : "no interval is expected"];
-    if (others) parts.push(`${others} rarer labels are not shown`);
+    if (others) parts.push(`${many(others, "rarer label")} not shown`);
     if (this.data.more_events) parts.push("only the newest events are shown");
     if (gaps.length < count) parts.push("only the longest gaps are shown");
     setText(find("[data-timeline-summary]", this.place), `${parts.join("; ")}.`);
@@ -126,7 +126,7 @@ export class SessionTimeline {
     let words = "";
     if (range) {
       const { sum, isExact } = countIn(counts, first, stepMs, range);
-      words = `${clock(range.from)} to ${clock(range.to)}, ${formatElapsed(range.to - range.from)}: ${isExact ? "" : "about "}${sum.toLocaleString("en")} pictures`;
+      words = `${clock(range.from)} to ${clock(range.to)}, ${formatElapsed(range.to - range.from)}: ${isExact ? "" : "about "}${many(sum, "picture")}`;
     } else if (at !== null) words = `${formatTime(new Date(at), "full")}: ${this.wordsAt(at)}`;
     else words = this.view.isFollowing ? "Following the live edge" : "The whole session";
     setText(find("[data-timeline-words]", this.place), words);

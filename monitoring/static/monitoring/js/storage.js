@@ -2,7 +2,7 @@
 
 import { get, post, request } from "./api.js";
 import { formatBytes } from "./bar.js";
-import { element, find, pageData, setText } from "./dom.js";
+import { element, find, many, pageData, setText } from "./dom.js";
 import { onSubmit } from "./forms.js";
 import { notify, notifyError } from "./notice.js";
 import { timeElement } from "./times.js";
@@ -15,11 +15,10 @@ let storage = pageData("storage");
 let chosen = null; // of which monitor the sheet is; null: of the organisation
 let previewed = null; // the rule whose effect the sheet shows
 
-const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
 function ruleWords({ keep_days: days, keep_bytes: bytes }) {
   const words = [];
-  if (days !== null) words.push(count(days, "day"));
+  if (days !== null) words.push(many(days, "day"));
   if (bytes !== null) words.push(`at most ${formatBytes(bytes)}`);
   return words.join(", ");
 }
@@ -41,7 +40,7 @@ function showDisk({ forecast: disk, pinned }) {
     ["Free", `${formatBytes(disk.free_bytes)} of ${formatBytes(disk.total_bytes)}, ${formatBytes(disk.reserve_bytes)} in reserve`],
     ["Coming in", `${formatBytes(disk.bytes_per_day)} a day`],
     ["Full", disk.full_at ? timeElement(disk.full_at, "full") : "not in sight"],
-    ["Pinned", `${count(pinned.sessions, "session")}, ${count(pinned.images, "picture")}, ${formatBytes(pinned.size_bytes)}`],
+    ["Pinned", `${many(pinned.sessions, "session")}, ${many(pinned.images, "picture")}, ${formatBytes(pinned.size_bytes)}`],
   ];
   find("#disk-facts").replaceChildren(...facts.flatMap(([word, value]) => [element("dt", {}, word), element("dd", {}, value)]));
 }
@@ -51,7 +50,7 @@ function row(monitor) {
   const name = monitor.slug
     ? element("a", { href: `/monitors/${monitor.slug}/` }, monitor.name || monitor.slug)
     : element("b", {}, monitor.name);
-  const inherited = monitor.slug ? "as all monitors" : storage.default_days ? `${count(storage.default_days, "day")} (RETENTION_DAYS)` : "for ever";
+  const inherited = monitor.slug ? "as all monitors" : storage.default_days ? `${many(storage.default_days, "day")} (RETENTION_DAYS)` : "for ever";
   return element("tr", {},
     element("td", { class: "grow" }, name, monitor.is_archived ? " (archived)" : null),
     element("td", { class: "n" }, formatBytes(monitor.stored_bytes)),
@@ -77,7 +76,7 @@ function show(newer) {
 
 function effect(found) {
   if (!found.images) return "Nothing goes now.";
-  const words = `Next to go: ${count(found.images, "picture")} of ${count(found.sessions, "session")}, ${formatBytes(found.size_bytes)} of ${formatBytes(found.stored_bytes)}.`;
+  const words = `Next to go: ${many(found.images, "picture")} of ${many(found.sessions, "session")}, ${formatBytes(found.size_bytes)} of ${formatBytes(found.stored_bytes)}.`;
   return found.is_too_much ? `${words} That is more than half of everything: it waits until somebody runs cleanup_sessions --force.` : words;
 }
 

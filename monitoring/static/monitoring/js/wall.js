@@ -1,7 +1,8 @@
 // The live wall: a tile per monitor, filters by state, the newest events, wall mode.
 
 import { post } from "./api.js";
-import { element, find, may, pageData, setText } from "./dom.js";
+import { formatBytes } from "./bar.js";
+import { element, find, many, may, pageData, setText } from "./dom.js";
 import { EventList } from "./events.js";
 import { holdToConfirm } from "./hold.js";
 import { onKey } from "./keys.js";
@@ -73,7 +74,7 @@ function showDemo(demo) {
   banner.hidden = demo.length === 0;
   if (!demo.length || !may("admin")) return;
   const pictures = demo.reduce((sum, state) => sum + state.total_counter, 0);
-  const what = `${demo.length} simulated ${demo.length === 1 ? "camera" : "cameras"}, ${pictures} pictures in the newest sessions`;
+  const what = `${demo.length} simulated ${demo.length === 1 ? "camera" : "cameras"}, ${many(pictures, "picture")} in the newest sessions`;
   find("[data-demo-words]", banner).textContent = what;
 }
 
@@ -81,8 +82,7 @@ async function removeDemo(button) {
   button.disabled = true;
   try {
     const gone = await post("/api/v1/monitors/remove_demo/", { organisation });
-    const counts = Object.entries(gone).filter(([, value]) => typeof value === "number");
-    notify(`Removed: ${counts.map(([word, value]) => `${value} ${word.replaceAll("_", " ")}`).join(", ")}`);
+    notify(`Removed: ${many(gone.monitors, "monitor")}, ${many(gone.sessions, "session")}, ${many(gone.images, "picture")}, ${formatBytes(gone.bytes)}`);
   } catch (refusal) {
     notifyError(refusal);
   } finally {
