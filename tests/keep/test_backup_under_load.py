@@ -29,7 +29,7 @@ def keys_in(data_dir: Path, url: str) -> set[str]:
         return {key for (key,) in link.execute(query)}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def new_database(request):
     """new_database() -> the variables of a fresh database, two of which have nothing in common."""
     if request.param == "postgresql" and not POSTGRESQL.startswith("postgres"):

@@ -18,6 +18,7 @@ URL = os.environ.get("DATABASE_URL", "")
 pytestmark = [
     pytest.mark.server,
     pytest.mark.slow,
+    pytest.mark.postgres,
     pytest.mark.skipif(not URL.startswith("postgres"), reason="no DATABASE_URL"),
 ]
 SERVER = urlunsplit(urlsplit(URL)._replace(path="/postgres"))
