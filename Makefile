@@ -6,8 +6,6 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 SERVER ?= uvicorn
 PYTEST_ARGS ?= -n 2
-# The tests of a file share a server with what they did before.
-BROWSER_ARGS ?= -n 2 --dist loadfile
 
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -49,7 +47,7 @@ test: dev
 	$(BIN)/python -m pytest --ignore=tests/browser $(PYTEST_ARGS)
 
 browser-test: dev
-	$(BIN)/python -m pytest tests/browser $(BROWSER_ARGS)
+	$(BIN)/python -m pytest tests/browser
 
 # Every page at 390, 1280 and 1920 px in three themes; SCREENSHOTS_ARGS="--only wall-20 --widths 390".
 SCREENSHOTS ?= screenshots

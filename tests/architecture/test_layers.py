@@ -173,8 +173,8 @@ WRITES = {
     ),
     *("asave", "acreate", "aupdate", "adelete", "atomic", "on_commit", "select_for_update", "raw"),
 }
-# The form of the admin tries its verb, rolls it back, and later shows what the verb made. Django's own form saves
-# a password; the verb beside it, in one transaction, tells of it.
+# The form of the admin tries its verb, rolls it back, and later shows what the verb made.
+# Django's own form saves a password; the verb beside it, in one transaction, tells of it.
 ALLOWED_WRITES = {
     "sessionsite/accounts/admin.py: transaction.atomic()",
     "sessionsite/accounts/admin_base.py: transaction.atomic()",
