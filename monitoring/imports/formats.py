@@ -59,7 +59,8 @@ def _coco_image(plan: Plan, name: str, number: int, item: dict) -> None:
     if not isinstance(file, str) or not file:
         raise BadJson("An image has no file_name.")
     folder = name.rpartition("/")[0]
-    n = plan.find(f"{folder}/{file}" if folder else file) or plan.find(file) or plan.add(file, has_file=False)
+    n = plan.find(f"{folder}/{file}" if folder else file) or plan.find(file, split=folder_split(name))
+    n = n or plan.add(file, has_file=False)
     split, label = item.get("split"), item.get("label")
     split = split if split in ("", "train", "valid", "test") else split_in(name)
     plan.say(n, label=label if isinstance(label, str) else None, split=split)
@@ -178,9 +179,11 @@ def read_voc(upload: Upload, plan: Plan, note: Note) -> None:
         if root is None or root.tag != "annotation":
             continue
         file = (root.findtext("filename") or "").strip() or f"{stem_of(name)}"
-        n = plan.find(f"JPEGImages/{file}") or plan.find(stem_of(name)) or plan.find(file)
+        place = folder_split(name)
+        places = (f"JPEGImages/{file}", stem_of(name), file)
+        n = next(filter(None, (plan.find(each, split=place) for each in places)), None)
         n = n or plan.add(file, has_file=False)
-        split = splits.get(stem_of(name)) or folder_split(name)
+        split = splits.get(stem_of(name)) or place
         plan.say(n, label=None, split=split if split or not splits else "")
         _voc_boxes(plan, n, root)
 

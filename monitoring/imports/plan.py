@@ -90,17 +90,19 @@ class Plan:
         row = self._db.execute("SELECT n FROM picture WHERE file = ?", (_plain(file),)).fetchone()
         return row and row[0]
 
-    def find(self, file: str) -> int | None:
+    def find(self, file: str, *, split: str | None = None) -> int | None:
         """The line of a picture that annotations name: by its path, else by its name without extension.
 
         None when there is none, or more than one of that name, or the folders name different splits: then
-        another picture is meant, which the archive does not have.
+        another picture is meant, which the archive does not have. split: where the path names none, that of
+        the folder in which the annotations lie.
         """
         if (n := self.place_of(file)) is not None:
             return n
         pictures = "SELECT n, file FROM picture WHERE stem = ? AND outcome <> 'ignored' LIMIT 2"
         rows = self._db.execute(pictures, (stem_of(_plain(file)),)).fetchall()
-        if len(rows) != 1 or len({folder_split(_plain(file)), folder_split(rows[0][1])} - {None}) == 2:
+        meant = folder_split(_plain(file)) or split
+        if len(rows) != 1 or len({meant, folder_split(rows[0][1])} - {None}) == 2:
             return None
         return rows[0][0]
 
