@@ -143,17 +143,25 @@ def _find_datasets(pending: list[Pending], now: datetime) -> None:
 def _within_quota(pending: list[Pending]) -> list[Pending]:
     """Those that their monitors have room for; the others are refused."""
     rooms = store.quota_rooms({item.row.monitor_id for item in pending if item.row.monitor_id is not None})
-    taken = []
+    taken, seen = [], set()
     for item in pending:
         room_bytes = rooms.get(item.row.monitor_id)
-        if room_bytes is not None and item.row.size_bytes > room_bytes:
+        if room_bytes is None or not seen.isdisjoint(_marks(item.row)):  # a repeat is not kept twice
+            taken.append(item)
+        elif item.row.size_bytes > room_bytes:
             full = QuotaExceeded("The monitor keeps as many bytes as it may.", room_bytes=room_bytes)
             item.result = _first_answer(item) or full
-            continue
-        if room_bytes is not None:
+        else:
             rooms[item.row.monitor_id] = room_bytes - item.row.size_bytes
-        taken.append(item)
+            seen |= _marks(item.row)
+            taken.append(item)
     return taken
+
+
+def _marks(row: store.ImageRow) -> set[tuple]:
+    """What two rows of one batch share only when one of them repeats the other."""
+    marks: set[tuple] = {(row.monitor_id, row.session_id, row.taken_at, row.sha256)}
+    return marks | {(row.monitor_id, row.idempotency_key)} if row.idempotency_key else marks
 
 
 def _by_session(pending: list[Pending]) -> dict[tuple[int, str], list[Pending]]:

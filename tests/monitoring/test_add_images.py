@@ -370,6 +370,25 @@ def test_the_quota_counts_originals_and_thumbnails_of_the_same_batch(monitor, se
     check_in_step(media)
 
 
+def test_a_repeat_whose_first_one_filled_the_quota_gets_its_answer(monitor, session, media, jpeg):
+    new = NewImage(data=jpeg, monitor=monitor, idempotency_key="a")
+    repeat = prepare(new)
+    first = add_image(new)
+    change_monitor(monitor, by="ann", quota_bytes=Image.objects.get().size_bytes)
+    image_rows.commit([repeat])
+    assert (repeat.result.key, repeat.result.repeated) == (first.key, True)
+    check_in_step(media)
+
+
+def test_repeats_inside_one_batch_take_room_once(monitor, session, media, jpeg):
+    add_image(NewImage(data=jpeg, monitor=monitor))
+    change_monitor(monitor, by="ann", quota_bytes=int(Image.objects.get().size_bytes * 2.5))
+    new = NewImage(data=picture(1), monitor=monitor, idempotency_key="a")
+    first, second = add_images([new, new])
+    assert (second.key, second.repeated) == (first.key, True)
+    check_in_step(media)
+
+
 def test_one_refused_picture_never_fails_its_batch(monitor, session, media):
     results = add_images(
         [
