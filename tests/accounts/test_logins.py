@@ -67,6 +67,14 @@ def test_addresses_of_one_ipv6_network_are_one(viewer):
     assert log_in("viewer", "secret", address="2001:db8:0:1::1").status_code == 302
 
 
+def test_ipv4_addresses_on_an_ipv6_listener_are_themselves(viewer):
+    for number in range(30):
+        log_in(f"name-{number}", "wrong", address="::ffff:10.0.0.1")
+    assert log_in("viewer", "secret", address="::ffff:10.0.0.1").status_code == 429
+    assert log_in("viewer", "secret", address="10.0.0.1").status_code == 429
+    assert log_in("viewer", "secret", address="::ffff:10.0.0.2").status_code == 302
+
+
 def test_a_success_takes_the_earlier_tries_back(viewer):
     for _ in range(3):
         for _ in range(4):

@@ -192,6 +192,23 @@ def test_the_invitations_of_a_removed_admin_are_withdrawn(as_admin, organisation
     assert opened(link).get("/invite/").status_code == 410
 
 
+@pytest.mark.parametrize("lost", ["is_active", "is_superuser"])
+def test_the_invitations_of_an_admin_who_is_shut_out_are_withdrawn(
+    as_admin, organisation, administrator, operator, lost
+):
+    link = invited(as_admin)["link"]
+    User.objects.filter(pk=administrator.pk).update(is_superuser=True)
+    services.set_role(operator, organisation, "admin", by="test")
+    root = entered(User.objects.create_superuser("root", password="x"))
+    fields = {"username": "admin", "is_staff": "on", "is_active": "on", "is_superuser": "on"}
+    del fields[lost]
+    saved = root.post(reverse("admin:accounts_user_change", args=[administrator.pk]), fields)
+    assert saved.status_code == 302, saved.content.decode()
+    administrator.refresh_from_db()
+    assert not getattr(administrator, lost)
+    assert opened(link).get("/invite/").status_code == 410
+
+
 # --- never without an admin -----------------------------------------------------------------------
 
 

@@ -66,6 +66,15 @@ def test_the_same_key_changes_nothing_more(as_device, annotation, refused):
     assert (annotation.last_seq, annotation.total_counter) == (3, 2)
 
 
+@pytest.mark.parametrize("keys", [("night:1", "night"), ("Cam", "cam")])
+def test_keys_that_look_alike_are_two_keys(as_device, annotation, keys):
+    for number, key in enumerate(keys):
+        frame = {"label": f"l{number}", "confidence": 0.9}
+        answer = as_device.post(path(annotation), frame, headers={"Idempotency-Key": key})
+        assert answer.status_code == 201, answer.content
+    assert labels(annotation) == ["l0", "l1"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

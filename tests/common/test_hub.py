@@ -417,11 +417,44 @@ async def test_lost_rights_are_told_and_end_a_reader_without_topics(hub, things,
     assert hub.feeds == {}
 
 
+async def test_lost_rights_that_could_not_be_asked_for_once_are_asked_for_again(
+    hub, things, often, monkeypatch
+):
+    card, failures = Card(), [OSError("the database does not answer")]
+    ann = await Listener(hub, card).follow("thing:a")
+    authorise = things.authorise
+
+    def fail_once(caller, name: str) -> bool:
+        if failures:
+            raise failures.pop()
+        return authorise(caller, name)
+
+    monkeypatch.setattr(things, "authorise", fail_once)
+    things.hidden.add("a")
+    card.caller = replace(ANN, rights={1: frozenset({"read"})})
+    await until(lambda: ann.close_code == 4403)
+    assert failures == [] and hub.feeds == {}
+
+
 async def test_somebody_else_on_the_same_connection_keeps_only_what_is_theirs(hub, things):
     ann = await Listener(hub).follow("thing:a")
     things.hidden.add("a")
     await hub.change_caller(ann.reader, replace(ANN, name="bob"), Card())
     assert ann.close_code == 4403 and ann.reader.feeds == {}
+
+
+async def test_who_becomes_somebody_else_after_the_connection_closed_is_counted_for_nobody(
+    hub, things, monkeypatch
+):
+    monkeypatch.setattr(hub_module, "READERS_PER_CREDENTIAL", 1)
+    before, after = Card(), Card()
+    gone = Listener(hub, before)
+    gone.reader.close(1000)
+    await hub.change_caller(gone.reader, replace(ANN, name="bob"), after)
+    for card in (before, after):
+        Listener(hub, card)
+        with pytest.raises(TooManyReaders):
+            Listener(hub, card)
 
 
 # --- signs of life ------------------------------------------------------------------------------------------

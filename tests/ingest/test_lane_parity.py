@@ -195,6 +195,28 @@ async def test_another_picture_under_the_same_idempotency_key_is_refused_alike(l
     assert answers[0][0] == 422
 
 
+@pytest.mark.parametrize("full", ["the quota", "the disk"])
+async def test_a_repeat_gets_the_first_answer_although_there_is_no_room_any_more(
+    lanes, session, full, monkeypatch
+):
+    from monitoring.services import change_monitor
+
+    async def send(lane, number: int):
+        request = raw(picture(number), **{"Idempotency-Key": f"k-{number}"})
+        return await lane.post(NATIVE.format(slug="cam-1"), **request)
+
+    first = await send(lanes[0], 1)
+    assert first.status_code == 201
+    if full == "the quota":
+        await sync_to_async(change_monitor)(session.monitor, by="test", quota_bytes=1)
+    else:
+        monkeypatch.setattr(settings, "DISK_RESERVE_BYTES", 2**62)
+    for lane in lanes:
+        repeat = await send(lane, 1)
+        assert (repeat.status_code, repeat.json()["key"]) == (200, first.json()["key"])
+        assert (await send(lane, 2)).status_code == 507
+
+
 @pytest.mark.parametrize("address", [NATIVE, WIRE])
 async def test_a_body_over_the_limit_is_refused_alike_before_it_is_read(lanes, session, address, monkeypatch):
     monkeypatch.setattr(settings, "MAX_BODY_BYTES", 1000)
@@ -272,6 +294,27 @@ async def test_a_body_in_pieces_is_cut_off_where_the_room_ends(
     assert answer.headers["connection"] == "close"
     assert (await rows_of(monitor))[0] == []
     monkeypatch.undo()
+    request = raw(WHOLE) if address == NATIVE else as_wire(WHOLE)
+    assert (await lanes[0].post(address.format(slug="cam-1"), **request)).is_success
+
+
+@pytest.mark.parametrize("address", [NATIVE, WIRE])
+async def test_a_body_that_stops_coming_is_given_up_and_its_place_is_free_again(
+    lanes, session, address, monkeypatch
+):
+    async def stalled():
+        yield b"half"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("sessionsite.common.bodies.PIECE_WITHIN_S", 0.05)
+    monkeypatch.setattr("monitoring.ingest.lane.WAITING_MAX", 1)
+    headers = {"Transfer-Encoding": "chunked", "Content-Type": "image/jpeg"}
+    async with asyncio.timeout(5):
+        answer = await lanes[0].post(address.format(slug="cam-1"), content=stalled(), headers=headers)
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+    if address == NATIVE:
+        assert answer.json()["code"] == "body_too_slow"
+    monkeypatch.setattr("sessionsite.common.bodies.PIECE_WITHIN_S", 5)
     request = raw(WHOLE) if address == NATIVE else as_wire(WHOLE)
     assert (await lanes[0].post(address.format(slug="cam-1"), **request)).is_success
 

@@ -79,6 +79,17 @@ async def test_foreign_unknown_and_dead_are_refused_alike(monitor, foreign_token
         assert answers[0].json() == answers[1].json()
 
 
+@pytest.mark.parametrize("address", ADDRESSES)
+async def test_an_address_that_no_monitor_can_have_is_left_to_the_view(lanes, monitor, address):
+    asked = address.replace("cam-1", "a%00")
+    scope = {"type": "http", "method": "GET", "path": address.replace("cam-1", "a\0"), "query_string": b""}
+    headers = [(b"authorization", lanes[0].headers["authorization"].encode())]
+    assert Site()._claim(scope | {"headers": headers}) is None
+    answers = [await client.get(asked) for client in lanes]
+    assert answers[0].status_code == answers[1].status_code in (400, 404)
+    assert answers[0].json() == answers[1].json()
+
+
 async def test_many_questions_at_once_read_the_database_once(monitor):
     states, made = NewestStates(), []
 

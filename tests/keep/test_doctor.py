@@ -287,6 +287,17 @@ def test_what_lies_in_quarantine_can_be_dropped(site, doctor):
         call_command("quarantine", "--put-back", box.name)
 
 
+@pytest.mark.parametrize("option", ["--drop", "--put-back"])
+@pytest.mark.parametrize("name", [".", ".."])
+def test_the_folders_above_are_no_box(site, doctor, option, name):
+    orphan()
+    doctor("--repair")
+    before = {path for path in media_root().rglob("*") if path.is_file()}
+    with pytest.raises(CommandError, match="no box"):
+        call_command("quarantine", option, name)
+    assert {path for path in media_root().rglob("*") if path.is_file()} == before
+
+
 def test_a_lost_original_comes_back_from_quarantine(site, doctor):
     """A row that came back with an older database finds its file again."""
     image = site.images[1]

@@ -159,6 +159,14 @@ def test_more_than_half_waits_for_a_person(organisation, monitor, history, clock
     assert stored() == 0
 
 
+def test_more_than_half_in_several_steps_waits_too(organisation, history, clock, purge, monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 1)
+    set_rule(organisation, by="ann", keep_days=1)
+    clock.shift(timedelta(days=30))
+    assert purge() == 0, "a step alone would remove a quarter"
+    assert [left(session) for session in history] == [3, 3, 3, 3]
+
+
 # -- pins ----------------------------------------------------------------------------------------------------
 
 

@@ -133,6 +133,14 @@ def test_a_bulk_review_is_taken_back_where_nobody_came_after(images, session):
     assert session.events.order_by("-seq").first().detail["act"] == "undo"
 
 
+def test_a_bulk_review_is_taken_back_once_also_when_another_one_says_the_same(images, session):
+    first = review_many(Image.objects.all(), review="accepted", by="rita")
+    assert undo_review(TagChange.objects.all(), first.batch, by="rita").changed == 5
+    review_many(Image.objects.all(), review="accepted", by="rita")
+    assert undo_review(TagChange.objects.all(), first.batch, by="rita").changed == 0
+    assert marks(session) == {"unreviewed": 0, "accepted": 5}
+
+
 def test_chunks_make_no_difference(images, session, monkeypatch):
     monkeypatch.setattr(reviews, "CHUNK", 2)
     done = review_many(Image.objects.all(), review="doubtful", by="rita")

@@ -9,6 +9,7 @@ from asgiref.testing import ApplicationCommunicator
 
 from sessions_app.models import SessionEvent
 from sessions_app.services import end_session, start_annotation
+from sessionsite.accounts import rates
 from sessionsite.common.hub import shutdown
 from sessionsite.lanes import Site
 from tests.waiting import in_thread
@@ -72,3 +73,14 @@ async def test_a_session_that_is_over_answers_so(annotation, token):
     async with Socket(token) as socket:
         answer = await socket.ask(type="frames", topic=f"session:{annotation.key}", frames=frames)
     assert (answer["type"], answer["code"]) == ("error", "session_over")
+
+
+async def test_frames_count_as_uploads(annotation, token, settings):
+    settings.RATE_LIMIT_INGEST_PER_MIN = 2
+    await in_thread(rates.forget)
+    asked = {"topic": f"session:{annotation.key}", "frames": [{"label": "calm", "confidence": 0.9}]}
+    async with Socket(token) as socket:
+        answers = [await socket.ask(type="frames", **asked) for _ in range(3)]
+    await in_thread(rates.forget)
+    assert [answer["type"] for answer in answers] == ["frames", "frames", "error"]
+    assert answers[-1]["code"] == "rate_limited"

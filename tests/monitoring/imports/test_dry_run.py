@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import stat
@@ -11,7 +12,7 @@ import pytest
 
 from monitoring.imports import uploads
 from monitoring.jobs import runner, verbs
-from monitoring.models import Image, Job, Tag
+from monitoring.models import Image, Job, Tag, TagChange
 from monitoring.services import add_tag, delete_image
 from tests.monitoring.imports.conftest import zip_of
 from tests.pictures import picture
@@ -147,6 +148,76 @@ def test_oddities_are_counted_and_break_nothing(importing, target):
 def test_annotations_that_cannot_be_read_fail_with_words(importing, files, format):
     failed = importing().send(format, zip_of(files))
     assert failed["state"] == "failed" and failed["message"] and failed["message"] != runner.INTERNAL_ERROR
+
+
+def test_names_that_are_lists_within_lists_are_refused_before_they_grow(importing):
+    rows = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 5))]
+    failed = importing().send("yolo", zip_of({"data.yaml": "\n".join([*rows, "names: *a4"])}))
+    assert (failed["state"], failed["message"]) == ("failed", "data.yaml is not as expected.")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_picture_that_is_twice_in_the_archive_is_taken_once_and_the_report_says_so(importing, target):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a.jpg", picture(1))
+        archive.writestr("a.jpg", picture(2))
+        archive.writestr("a.json", coco(image(1, "a.jpg"), annotations=[box(1, 10, 10, 30, 20)]))
+    import_ = importing()
+    assert import_.send("coco", stream.getvalue())["state"] == "ready", import_.job()
+    [line] = import_.report()
+    assert (line["file"], line["outcome"], line["reason"]) == ("a.jpg", "new", "twice in the archive")
+    assert import_.apply()["result"]["written"] == {"images": 1, "boxes": 1, "skipped": 0}
+    assert Image.objects.get(dataset=target).sha256 == hashlib.sha256(picture(1)).hexdigest()
+
+
+XML = """<annotation><filename>0001.jpg</filename><size><width>100</width><height>50</height></size>
+<object><name>dent</name><bndbox><xmin>10</xmin><ymin>10</ymin><xmax>40</xmax><ymax>30</ymax></bndbox></object>
+</annotation>"""
+# Each tells of the box of a picture of the other split, which is not in the archive.
+OF_ANOTHER_SPLIT = {
+    "coco: its path": (
+        "coco",
+        {"a.json": coco(image(1, "val/0001.jpg"), annotations=[box(1, 10, 10, 30, 20)])},
+    ),
+    "coco: its folder": (
+        "coco",
+        {"val/a.json": coco(image(1, "0001.jpg"), annotations=[box(1, 10, 10, 30, 20)])},
+    ),
+    "yolo": ("yolo", {"classes.txt": "dent", "val/labels/0001.txt": "0 .5 .5 .2 .2"}),
+    "voc": ("voc", {"val/0001.xml": XML}),
+    "csv": ("csv", {"a.csv": "VALIDATION,gs://b/val/0001.jpg,dent,.1,.1,,,.4,.4,,"}),
+}
+
+
+@pytest.mark.parametrize("case", OF_ANOTHER_SPLIT)
+def test_boxes_never_land_on_the_namesake_in_another_split(importing, target, case):
+    format, files = OF_ANOTHER_SPLIT[case]
+    import_ = importing()
+    import_.send(format, zip_of({"train/0001.jpg": picture(1), **files}))
+    assert import_.apply()["result"]["written"] == {"images": 1, "boxes": 0, "skipped": 0}, import_.report()
+    assert not Tag.objects.exists()
+
+
+def test_rows_of_a_bucket_whose_name_two_files_have_are_one_line(importing):
+    row = "TRAIN,gs://b/d/x/a.jpg,dent,.1,.1,,,.4,.4,,"
+    files = {"x/a.jpg": picture(1), "y/a.jpg": picture(2), "a.csv": f"{row}\n{row}\n"}
+    import_ = importing()
+    assert import_.send("csv", zip_of(files))["state"] == "ready", import_.job()
+    assert {line["file"]: line["outcome"] for line in import_.report()} == {
+        "x/a.jpg": "new",
+        "y/a.jpg": "new",
+        "b/d/x/a.jpg": "skipped",
+    }
+
+
+def test_a_label_and_a_split_that_an_import_gives_say_so_in_the_history(importing, add):
+    known = add(1, name="a.jpg")
+    import_ = importing("ds-1")
+    import_.send("coco", zip_of({"a.json": coco(image(1, "a.jpg", label="NOK", split="test"))}))
+    import_.apply()
+    [row] = TagChange.objects.filter(image=known, verb="picture")
+    assert (row.source, row.after) == ("import", {"label": "NOK", "split": "test"})
 
 
 def test_what_is_no_zip_fails_with_words(importing):
