@@ -23,6 +23,8 @@ from sessionsite.common.files import QUARANTINE, media_file, media_root
 
 NAMED_IN_AUDIT = 100
 
+_BOX_NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
+
 
 @dataclass
 class Box:
@@ -94,6 +96,8 @@ def boxes() -> Iterator[Box]:
     """What lies in quarantine, the oldest first."""
     root = quarantine_root()
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if not _BOX_NAME.fullmatch(folder.name):
+            continue  # somebody else's
         box = Box(folder.name)
         for path in files_of(folder):
             box.files += 1
@@ -104,9 +108,6 @@ def boxes() -> Iterator[Box]:
 def files_of(folder: Path) -> Iterator[Path]:
     for place, _, names in os.walk(folder):
         yield from (Path(place) / name for name in sorted(names))
-
-
-_BOX_NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
 
 def _box_folder(name: str) -> Path:

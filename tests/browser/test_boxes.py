@@ -75,7 +75,7 @@ def test_the_server_can_refuse_and_the_box_goes_back(page, people, cameras, pict
 
 def test_what_was_refused_is_not_covered_by_what_was_saved_after_it(page, people, cameras, picture):
     held = []
-    page.route("**/api/v1/tags/**", held.append)
+    page.route("**/api/v1/tags/**", lambda route: held.append(route))
     page.locator("[data-boxes]").get_by_role("button", name="Delete the box dent").click()
     page.keyboard.press("b")
     drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))

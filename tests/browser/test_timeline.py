@@ -10,6 +10,7 @@ from tests.browser.conftest import PHONE
 from tests.browser.past import past_session
 from tests.browser.steps import wait_until_live
 from tests.browser.test_keyboard import tab_to
+from tests.waiting import wait_until
 
 # Two an hour's quarter, none in the second one: pictures of 06:00-07:00, a gap from 06:14 to 06:31.
 OFFSETS = [30.0, 300.0, 600.0, 840.0, 1860.0, 2200.0, 2600.0, 3000.0, 3500.0]
@@ -95,7 +96,7 @@ def test_everything_is_reached_by_keys(people, past):
     expect(page.locator("[data-timeline-words]")).to_contain_text("2026-03-02 06:00")
     for _ in range(3):
         page.keyboard.press("Shift+ArrowRight")
-    expect(page.locator("[data-timeline-words]")).to_contain_text("pictures")
+    expect(page.locator("[data-timeline-words]")).to_contain_text("picture")
     first = asked(page)["sel"]
     page.keyboard.press("Shift+ArrowLeft")
     assert asked(page)["sel"] != first
@@ -161,7 +162,7 @@ def test_a_range_becomes_an_event_that_everybody_sees(people, past):
 
 
 def _middle(locator) -> tuple[float, float]:
-    box = locator.bounding_box()
+    box = wait_until(locator.bounding_box, what="a shape that is drawn anew")
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
@@ -209,7 +210,7 @@ def test_a_finger_brushes_and_taps(people, past):
     for fraction in (0.1, 0.2, 0.3):
         touch("touchMove", fraction)
     touch("touchEnd")
-    expect(page.locator("[data-timeline-words]")).to_contain_text("pictures")
+    expect(page.locator("[data-timeline-words]")).to_contain_text("picture")
     assert "sel" in asked(page)
     x, y = point(page, 0.8)
     page.touchscreen.tap(x, y)
