@@ -83,6 +83,10 @@ def test_a_stopped_monitor_shows_its_last_session(monitor, session):
         "stopped_at": iso(session.stopped_at),
         "total_counter": 1,
         "end_reason": "shift over",
+        "notes": "",
+        "notes_revision": 0,
+        "notes_by": "",
+        "notes_at": None,
     }
     assert state["flow"]["current_flow_rate"] == 0.0
 
