@@ -181,7 +181,26 @@ def take_all(stage: Stage) -> None:
     people(stage)
     stage.shoot("storage", "/storage/")
     stage.shoot("storage-rule", "/storage/", before=preview_a_rule)
+    datasets(stage)
     annotations(stage)
+
+
+def datasets(stage: Stage) -> None:
+    """A dataset that a camera fills, what was exported of it, and none of both."""
+    cameras = stage.cameras
+    stage.shoot("datasets-none", "/datasets/")
+    stage.shoot("exports-none", "/exports/")
+    cameras.call(
+        "POST", "datasets/", json={"key": "bottles", "name": "Bottles of line 4", "organisation": "default"}
+    )
+    cameras.monitor("line-4", "Line 4")
+    cameras.call("PATCH", "monitors/line-4/", json={"dataset": "bottles"})
+    for number in range(24):
+        cameras.send("line-4", 700 + number, kind="bottle")
+    stage.shoot("datasets", "/datasets/")
+    stage.shoot("dataset", "/datasets/bottles/")
+    cameras.call("POST", "datasets/bottles/export/", json={"format": "coco"})
+    stage.shoot("exports", "/exports/")
 
 
 def people(stage: Stage) -> None:
