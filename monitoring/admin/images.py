@@ -125,6 +125,13 @@ class ImageAdmin(ScopedAdmin):
         _review("doubtful"),
         _review("unreviewed"),
         verb_action(
+            title="Undo my last edit",
+            right="review",
+            effect=lambda image: (True, "The last edit of yours is taken back by a new one."),
+            verb=lambda image, by: services.undo(image, by=by),
+            about="Marks, labels and boxes; a picture without an edit of yours stays as it is.",
+        ),
+        verb_action(
             title="Delete pictures",
             right="annotate",
             effect=_deleting,

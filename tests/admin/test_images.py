@@ -73,6 +73,16 @@ def test_many_are_reviewed_at_once(monitor, image, as_reviewer, run_action):
     assert image.review == "rejected"
 
 
+def test_a_mark_of_many_is_taken_back(image, as_reviewer, run_action):
+    run_action(as_reviewer, MODEL, "mark_as_rejected", [image], confirmed=True)
+    answer = run_action(as_reviewer, MODEL, "undo_my_last_edit", [image], confirmed=True)
+    assert notices(answer) == ["Undo my last edit: done for 1."]
+    image.refresh_from_db()
+    assert image.review == "unreviewed"
+    answer = run_action(as_reviewer, MODEL, "undo_my_last_edit", [image], confirmed=True)
+    assert "no edit of this picture left to undo" in notices(answer)[0]
+
+
 def test_deleting_is_soft_says_what_stays_and_can_be_undone(boxed, as_operator, run_action):
     page = run_action(as_operator, MODEL, "delete_pictures", [boxed]).content.decode()
     assert "goes out of sight with its boxes" in page
