@@ -26,11 +26,13 @@ export const client = randomLetters(20);
 
 const user = () => document.body.dataset.user;
 
+let isLeaving = false; // a request that the leaving cuts off still writes here afterwards
+
 const placeOf = (image) => `${PREFIX}${image}:${client}`;
 
 /** `ops` of the picture are what waits now; none takes the entry away. */
 export function keep(image, ops) {
-  if (ops.length) localStorage.setItem(placeOf(image), JSON.stringify({ image, ops, user: user(), at: Date.now() }));
+  if (ops.length) localStorage.setItem(placeOf(image), JSON.stringify({ image, ops, user: user(), at: Date.now(), isLeft: isLeaving }));
   else localStorage.removeItem(placeOf(image));
 }
 
@@ -51,7 +53,9 @@ export function takeOver(now = Date.now()) {
   return found;
 }
 
+addEventListener("pageshow", () => { isLeaving = false; }); // it may come back as it was
 addEventListener("pagehide", () => {
+  isLeaving = true;
   for (const { place, ...entry } of entries()) {
     if (place.endsWith(`:${client}`)) localStorage.setItem(place, JSON.stringify({ ...entry, isLeft: true }));
   }
