@@ -77,12 +77,12 @@ def forecast(now: datetime | None = None) -> Forecast:
     What retention and other programs remove or write is not foreseen.
     """
     now = now or timezone.now()
-    usage, reserve_bytes = shutil.disk_usage(settings.DATA_DIR), settings.DISK_RESERVE_BYTES
-    rate, room = bytes_per_day(now), max(0, usage.free - settings.DISK_RESERVE_BYTES)
+    found, reserve_bytes = usage(), settings.DISK_RESERVE_BYTES
+    rate, room = bytes_per_day(now), max(0, found.free - reserve_bytes)
     days_left = room / rate if rate else None
     full_at = now + timedelta(days=days_left) if days_left is not None and days_left < FAR_DAYS else None
     words = _words(room, rate, days_left, full_at)
-    return Forecast(usage.free, usage.total, reserve_bytes, rate, days_left, full_at, words)
+    return Forecast(found.free, found.total, reserve_bytes, rate, days_left, full_at, words)
 
 
 def _words(room: int, rate: float, days_left: float | None, full_at: datetime | None) -> str:

@@ -56,6 +56,12 @@ def lasted(seconds: float) -> str:
 
 
 @register.filter
+def width_of_bar(seconds: float) -> str:
+    """ "0.2 s", "15 s", "5:00"."""
+    return f"{seconds:g} s" if seconds < 60 else lasted(seconds)
+
+
+@register.filter
 def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from devices.models import Device
@@ -15,13 +15,13 @@ from sessions_app import store
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services.journal import DEDUP_KEY_MAX, DedupMismatch
 from sessionsite.accounts.services import touch_organisation
+from sessionsite.common.databases import UNAVAILABLE
 from sessionsite.common.errors import DomainError, Missing
 from sessionsite.common.live import publish_on_commit
 
 MARKER = "marker"
 LABEL_MAX = 200
 SEVERITY_WORDS = ("info", "warning", "error")
-TRANSIENT = (OperationalError, InterfaceError)  # of the database, not of a row: halving would ask in vain
 
 Result = SessionEvent | DomainError | DatabaseError | InterfaceError
 
@@ -94,7 +94,7 @@ def _commit_halving(places: list[int], markers: Sequence[NewMarker], results: li
         with transaction.atomic():
             found = _write([markers[place] for place in places])
     except (DatabaseError, InterfaceError) as error:
-        if len(places) == 1 or isinstance(error, TRANSIENT):
+        if len(places) == 1 or isinstance(error, UNAVAILABLE):
             found = [error] * len(places)
         else:
             middle = len(places) // 2

@@ -75,3 +75,12 @@ def test_below_the_reserve_uploads_are_refused_and_everything_else_works(monitor
         add_image(NewImage(data=jpeg, monitor=monitor))
     assert (caught.value.status, caught.value.code) == (507, "disk_full")
     assert stop_monitor(monitor, by="ann").total_counter == 0
+
+
+def test_the_forecast_is_of_the_fuller_disk_too(db, monkeypatch, settings, tmp_path):
+    settings.DISK_RESERVE_BYTES, settings.MEDIA_ROOT = GIB, tmp_path
+    free_bytes = {tmp_path: 5 * GIB}
+    monkeypatch.setattr(
+        disk.shutil, "disk_usage", lambda path: Usage(100 * GIB, 0, free_bytes.get(path, 50 * GIB))
+    )
+    assert disk.forecast().free_bytes == disk.disk_state()["free_bytes"] == 5 * GIB
