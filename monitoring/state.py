@@ -12,7 +12,7 @@ from monitoring import flow
 from monitoring.disk import disk_state
 from monitoring.messages import image_json
 from monitoring.models import Image, Monitor, Presence
-from sessions_app.messages import event_json
+from sessions_app.messages import ENTRY_COLUMNS, entry_json
 from sessions_app.models import FlowBucket, LabelCount, Session, SessionEvent
 from sessions_app.states import OPEN, State
 from sessionsite.accounts.models import Organisation
@@ -190,8 +190,8 @@ def doubtful_count(organisation: Organisation) -> int:
 
 def newest_events(organisation: Organisation, limit: int = FLEET_EVENTS) -> list[dict]:
     """The newest notable journal entries of all sessions, newest first."""
-    events = SessionEvent.objects.for_messages().notable().filter(organisation=organisation).order_by("-pk")
-    return [event_json(event) for event in events[:limit]]
+    events = SessionEvent.objects.notable().filter(organisation=organisation).order_by("-pk")
+    return [entry_json(*row) for row in events.values_list(*ENTRY_COLUMNS)[:limit]]
 
 
 def state_essence(state: dict) -> dict:

@@ -20,6 +20,10 @@ SEVERITIES = {
 }
 
 
+# What `entry_json` takes, in its order: for `values_list`.
+ENTRY_COLUMNS = ("session__key", "seq", "kind", "at", "detail", "device__key", "session__monitor__slug")
+
+
 @dataclass(frozen=True)
 class EventMessage:
     session: str
@@ -97,7 +101,7 @@ def notes_json(session: Session) -> dict:
 def label_counts(session: Session) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
     """(pictures per label, boxes per label, pictures per review mark), the most frequent first."""
     counts: dict[str, dict[str, int]] = {LabelCount.IMAGE: {}, LabelCount.BOX: {}, LabelCount.REVIEW: {}}
-    for row in sorted(session.label_counts.all(), key=lambda row: (-row.count, row.label)):
+    for row in sorted(session.its_label_counts, key=lambda row: (-row.count, row.label)):
         if row.count > 0:
             counts[row.of][row.label] = row.count
     reviews = counts[LabelCount.REVIEW]
@@ -125,7 +129,7 @@ def session_json(session: Session) -> dict:
         end_reason=session.end_reason,
         monitor=session.monitor.slug if session.monitor_id else None,
         monitor_name=session.monitor.name if session.monitor_id else None,
-        devices=[device.key for device in session.devices.all()],
+        devices=[device.key for device in session.its_devices],
         started_by=session.started_by,
         started_at=iso(session.started_at),
         stopped_at=iso(session.stopped_at) if session.stopped_at else None,

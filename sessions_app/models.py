@@ -182,6 +182,8 @@ class LabelCount(models.Model):
             models.Index(
                 fields=["label", "session"], condition=Q(of="review", count__gt=0), name="review_counts"
             ),
+            # Without the count in it: counting must not write it anew.
+            models.Index(fields=["label", "session"], name="sessions_by_label"),
         ]
 
     def __str__(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sessions_app.messages import entry_json, session_json
+from sessions_app.messages import ENTRY_COLUMNS, entry_json, session_json
 from sessions_app.models import Session, SessionEvent
 from sessions_app.states import TERMINAL
 from sessionsite.common.access import Caller
@@ -30,8 +30,8 @@ class SessionTopic(Topic):
 
     def events(self, name: str, after: int, limit: int) -> list[tuple[int, dict]]:
         entries = SessionEvent.objects.filter(session__key=name, seq__gt=after).order_by("seq")
-        rows = entries.values_list("seq", "kind", "at", "detail", "device__key", "session__monitor__slug")
-        return [(row[0], entry_json(name, *row)) for row in rows[:limit]]
+        rows = entries.values_list("seq", *ENTRY_COLUMNS)
+        return [(seq, entry_json(*entry)) for seq, *entry in rows[:limit]]
 
     def gap_address(self, name: str, after: int) -> str:
         return f"/api/v1/sessions/{name}/events/?after={after}"

@@ -11,6 +11,7 @@ from sessions_app.api.filters import of_slug
 from sessions_app.models import Session
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter, YesNoFilter
+from sessionsite.common.few import few
 
 
 class MonitorFilters(OrganisationFilters):
@@ -40,7 +41,10 @@ class PictureFilters(filters.FilterSet):
     deleted = YesNoFilter(method="are_deleted", help_text="true: only deleted ones; else they are left out.")
 
     def with_tag(self, queryset, name, value):
-        return queryset.filter(Exists(Tag.objects.filter(image=OuterRef("pk"), label=value)))
+        boxes = Tag.objects.filter(label=value)
+        if (pictures := few(boxes.values_list("image_id", flat=True))) is not None:
+            return queryset.filter(pk__in=set(pictures))
+        return queryset.filter(Exists(boxes.filter(image=OuterRef("pk"))))
 
     def with_source(self, queryset, name, value):
         return queryset.filter(Exists(Tag.objects.filter(image=OuterRef("pk"), source__in=value)))

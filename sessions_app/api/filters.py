@@ -11,6 +11,7 @@ from sessions_app.services.markers import SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter
+from sessionsite.common.few import few
 
 
 def of_slug(model, name: str, value: str):
@@ -39,9 +40,10 @@ class SessionFilters(OrganisationFilters):
         return queryset.filter(monitor_id=of_slug(monitors, "slug", value))
 
     def with_label(self, queryset, name, value):
-        counts = LabelCount.objects.filter(session=OuterRef("pk"), label=value, count__gt=0)
-        counts = counts.exclude(of=LabelCount.REVIEW)
-        return queryset.filter(Exists(counts))
+        counts = LabelCount.objects.filter(label=value, count__gt=0).exclude(of=LabelCount.REVIEW)
+        if (sessions := few(counts.values_list("session_id", flat=True))) is not None:
+            return queryset.filter(pk__in=set(sessions))
+        return queryset.filter(Exists(counts.filter(session=OuterRef("pk"))))
 
     def search(self, queryset, name, value):
         return queryset.filter(

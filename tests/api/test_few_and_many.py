@@ -1,0 +1,55 @@
+"""Lists filtered by what their rows contain say the same whether it is rare or common."""
+
+import pytest
+
+from monitoring.models import Image
+from monitoring.services import NewImage, add_image, add_tag
+from sessionsite.common import few as few_module
+from tests.pictures import picture
+
+AREA = {"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.2}
+
+
+@pytest.fixture(params=["rare", "common"])
+def dents(request, monkeypatch, monitor, session, other_organisation):
+    """Three pictures with a dent, the newest with two; one has only a scratch, one belongs to others."""
+    from monitoring.services import create_monitor, start_monitor
+
+    monkeypatch.setattr(few_module, "FEW", {"rare": 5, "common": 1}[request.param])
+    foreign = create_monitor(other_organisation, slug="cam-9", name="Camera 9", by="test")
+    start_monitor(foreign, by="test")
+    keys = []
+    for number, (where, labels) in enumerate(
+        [(monitor, ["dent"]), (monitor, ["dent"]), (monitor, ["scratch"]), (foreign, ["dent"]),
+         (monitor, ["dent", "dent"])]
+    ):  # fmt: skip
+        added = add_image(NewImage(data=picture(number), monitor=where))
+        for label in labels:
+            add_tag(Image.objects.get(key=added.key), label=label, by="ann", **AREA)
+        keys.append(added.key)
+    return [keys[4], keys[1], keys[0]]
+
+
+def test_pictures_with_a_box_are_listed_once_newest_first_and_only_ours(dents, as_viewer):
+    found = as_viewer.get("/api/v1/images/?tag=dent").json()["results"]
+    assert [row["key"] for row in found] == dents
+
+
+def test_pages_of_pictures_with_a_box_join_without_a_gap(dents, as_viewer):
+    seen, url = [], "/api/v1/images/?tag=dent&limit=2"
+    while url:
+        page = as_viewer.get(url).json()
+        seen += [row["key"] for row in page["results"]]
+        url = page["next"]
+    assert seen == dents
+
+
+def test_sessions_with_a_label_are_only_ours(dents, as_viewer, session):
+    found = as_viewer.get("/api/v1/sessions/?label=dent").json()["results"]
+    assert [row["key"] for row in found] == [session.key]
+    assert as_viewer.get("/api/v1/sessions/?label=doubtful").json()["results"] == []
+
+
+def test_a_label_that_nothing_carries_gives_an_empty_page(dents, as_viewer):
+    for address in ("/api/v1/images/?tag=crack", "/api/v1/sessions/?label=crack"):
+        assert as_viewer.get(address).json() == {"next": None, "previous": None, "results": []}
