@@ -209,6 +209,10 @@ class Image(models.Model):
                 condition=Q(deleted_at__isnull=True),
                 name="images_by_label",
             ),
+            models.Index(fields=["split"], condition=~Q(split=""), name="images_by_split"),
+            models.Index(
+                fields=["pinned_at"], condition=Q(pinned_at__isnull=False), name="images_by_pinning"
+            ),
         ]
 
     def __str__(self):
@@ -244,7 +248,10 @@ class Tag(models.Model):
                 name="box_ends_inside",
             ),
         ]
-        indexes = [models.Index(fields=["label"], name="tags_by_label")]
+        indexes = [
+            models.Index(fields=["label"], name="tags_by_label"),
+            models.Index(fields=["source"], name="tags_by_source"),
+        ]
 
     def __str__(self):
         return self.label

@@ -28,9 +28,12 @@ class SessionQuerySet(VisibleQuerySet):
         theirs = leases.objects.filter(session=OuterRef("pk")).order_by().values("session")
         count = Subquery(theirs.annotate(readers=Sum("count")).values("readers"))
         rows = self.annotate(subscriber_count=Coalesce(count, 0))
-        # Into lists: without `to_attr` Django makes a query set of its own for each row, a third of a page.
-        return rows.select_related("organisation", "monitor").prefetch_related(
-            Prefetch("devices", to_attr="its_devices"), Prefetch("label_counts", to_attr="its_label_counts")
+        # Without `to_attr` Django makes a query set of its own for each row, a third of a page. With the
+        # organisation joined, SQLite would begin there and walk all its sessions where a few are asked for.
+        return rows.select_related("monitor").prefetch_related(
+            "organisation",
+            Prefetch("devices", to_attr="its_devices"),
+            Prefetch("label_counts", to_attr="its_label_counts"),
         )
 
     def stale_for(self, age: timedelta):

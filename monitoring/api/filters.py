@@ -6,12 +6,26 @@ from django.db.models import Exists, OuterRef
 from django_filters import rest_framework as filters
 
 from monitoring.api.serializers import KINDS, REVIEWS, SOURCES, SPLITS
-from monitoring.models import Dataset, Monitor, Tag
+from monitoring.models import Dataset, Image, Monitor, Tag
 from sessions_app.api.filters import of_slug
 from sessions_app.models import Session
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter, YesNoFilter
 from sessionsite.common.few import few
+
+
+def _with_box(queryset, boxes):
+    """The pictures of `queryset` with one of `boxes` on them."""
+    if (pictures := few(boxes.values_list("image_id", flat=True))) is not None:
+        return queryset.filter(pk__in=set(pictures))
+    return queryset.filter(Exists(boxes.filter(image=OuterRef("pk"))))
+
+
+def _narrowed(queryset, wanted):
+    """Those of `queryset` that are in `wanted`, a query of the same table that an index answers."""
+    if (pictures := few(wanted.values_list("pk", flat=True))) is not None:
+        return queryset.filter(pk__in=set(pictures))
+    return queryset & wanted
 
 
 class MonitorFilters(OrganisationFilters):
@@ -33,7 +47,7 @@ class PictureFilters(filters.FilterSet):
 
     label = filters.CharFilter(max_length=100)
     review = WordsFilter(choices=REVIEWS)
-    split = WordsFilter(choices=[split for split in SPLITS if split])
+    split = WordsFilter(method="of_split", choices=[split for split in SPLITS if split])
     tag = filters.CharFilter(method="with_tag", max_length=100, help_text="Some box on it has this label.")
     source = WordsFilter(method="with_source", choices=SOURCES, help_text="Some box on it came from there.")
     after = MomentFilter(field_name="received_at", lookup_expr="gte", help_text="From this time on.")
@@ -41,16 +55,18 @@ class PictureFilters(filters.FilterSet):
     deleted = YesNoFilter(method="are_deleted", help_text="true: only deleted ones; else they are left out.")
 
     def with_tag(self, queryset, name, value):
-        boxes = Tag.objects.filter(label=value)
-        if (pictures := few(boxes.values_list("image_id", flat=True))) is not None:
-            return queryset.filter(pk__in=set(pictures))
-        return queryset.filter(Exists(boxes.filter(image=OuterRef("pk"))))
+        return _with_box(queryset, Tag.objects.filter(label=value))
 
     def with_source(self, queryset, name, value):
-        return queryset.filter(Exists(Tag.objects.filter(image=OuterRef("pk"), source__in=value)))
+        return _with_box(queryset, Tag.objects.filter(source__in=value))
+
+    def of_split(self, queryset, name, value):
+        return _narrowed(queryset, Image.objects.exclude(split="").filter(split__in=value))
 
     def are_deleted(self, queryset, name, value):
-        return queryset.filter(deleted_at__isnull=not value)
+        return (
+            _narrowed(queryset, Image.objects.filter(deleted_at__isnull=False)) if value else queryset.kept()
+        )
 
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset)

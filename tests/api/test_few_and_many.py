@@ -53,3 +53,18 @@ def test_sessions_with_a_label_are_only_ours(dents, as_viewer, session):
 def test_a_label_that_nothing_carries_gives_an_empty_page(dents, as_viewer):
     for address in ("/api/v1/images/?tag=crack", "/api/v1/sessions/?label=crack"):
         assert as_viewer.get(address).json() == {"next": None, "previous": None, "results": []}
+
+
+def test_splits_sources_and_deleted_pictures_are_found_the_same_way(dents, as_reviewer, as_viewer):
+    newest, middle, oldest = dents
+    assert as_reviewer.patch(f"/api/v1/images/{middle}/", {"split": "test"}, format="json").status_code == 200
+    assert as_reviewer.patch(f"/api/v1/images/{oldest}/", {"split": "test"}, format="json").status_code == 200
+    assert as_reviewer.delete(f"/api/v1/images/{oldest}/").status_code == 204
+
+    def found(query: str) -> list[str]:
+        return [row["key"] for row in as_viewer.get(f"/api/v1/images/?{query}").json()["results"]]
+
+    assert found("split=test") == [middle]
+    assert found("split=test&deleted=true") == found("deleted=true") == [oldest]
+    assert found("source=operator&tag=dent") == [newest, middle]
+    assert found("source=import") == []
