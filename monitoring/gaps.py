@@ -73,9 +73,9 @@ def find_gaps(session: Session, start: datetime, end: datetime) -> Gaps:
     cells = _cells(start, end, cell_s)
     empty = [cells[number] for number in empty_of(session.pk, cells)]
     runs = sorted(_runs(_without_purged(session, empty)), key=lambda run: run[0] - run[1])[:RUNS_MAX]
-    restarts = _restarts(session)
+    restarts, is_silent = _restarts(session), _is_silent_since(session, end)
     edges = dict.fromkeys(edges_of(session.pk, runs, within=(start, end)))
-    found = [_gap(session, edge, start, end, restarts) for edge in edges]
+    found = [_gap(edge, start, end, restarts, is_silent) for edge in edges]
     found = [gap for gap in found if gap.lasted_s >= least_s]
     longest = sorted(found, key=lambda gap: -gap.lasted_s)[:GAPS_MAX]
     return Gaps(
@@ -127,12 +127,16 @@ def _runs(cells: list[Stretch]) -> list[Stretch]:
     return runs
 
 
-def _gap(session: Session, edge: tuple, start: datetime, end: datetime, restarts: list[datetime]) -> Gap:
+def _gap(edge: tuple, start: datetime, end: datetime, restarts: list[datetime], is_silent: bool) -> Gap:
     before, after = edge
     low, high = before or start, after or end
-    is_open = after is None and session.stopped_at is None
     cause = "server" if any(low < moment <= high for moment in restarts) else "camera"
-    return Gap(low, high, is_open, cause)
+    return Gap(low, high, after is None and is_silent, cause)
+
+
+def _is_silent_since(session: Session, end: datetime) -> bool:
+    """The session goes on, and what was looked at ends where its pictures end, not in the middle of them."""
+    return session.stopped_at is None and not session.images.filter(received_at__gte=end).exists()
 
 
 def _restarts(session: Session) -> list[datetime]:

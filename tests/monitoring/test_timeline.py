@@ -177,6 +177,14 @@ def test_a_running_session_has_an_open_gap_while_nothing_comes(monitor, session)
     assert found["shortest_gap_s"] == 60.0 and found["expected_interval_s"] is None
 
 
+def test_a_gap_that_ends_after_the_stretch_that_is_looked_at_is_not_open(monitor, session):
+    Session.objects.filter(pk=session.pk).update(started_at=START)
+    session = Session.objects.select_related("monitor").get(pk=session.pk)
+    put(session, [0.0, 1.0, 2.0, 400.0])
+    [gap] = timeline(session, end=START + timedelta(minutes=5), now=START + timedelta(seconds=401))["gaps"]
+    assert stretch(gap) == (2, 300) and not gap["is_open"]
+
+
 def test_a_gap_is_cut_at_the_edge_of_what_is_asked(past):
     put(past, steady(3600, (100, 200)))
     start, end = START + timedelta(seconds=150), START + timedelta(seconds=300)
