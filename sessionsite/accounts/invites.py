@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from sessionsite.accounts.callers import digest_of
-from sessionsite.accounts.models import Invite, Organisation, User
+from sessionsite.accounts.models import ApiToken, Invite, Organisation, User
 from sessionsite.accounts.services import BadRole, MoreThanYouHave, audit, hold_members_of, set_role
 from sessionsite.common.access import ROLE_RIGHTS, ROLES, Caller
 from sessionsite.common.errors import Conflict, DomainError
@@ -103,10 +103,18 @@ def join_as_new(digest: str, *, username: str, password: str) -> User:
     find_invite(digest)
     try:
         with transaction.atomic():
-            if User.objects.filter(username__iexact=username).exists():
+            if _is_taken(username):
                 raise IntegrityError
             user = User.objects.create_user(username, password=password)
     except IntegrityError as error:
         raise NameTaken("This name is taken; choose another one.", field="username") from error
     join(digest, user)
     return user
+
+
+def _is_taken(name: str) -> bool:
+    """By a person, or by a token: what either does stands in journals under its name."""
+    return (
+        User.objects.filter(username__iexact=name).exists()
+        or ApiToken.objects.filter(name__iexact=name).exists()
+    )

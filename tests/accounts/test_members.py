@@ -156,6 +156,13 @@ def test_a_bad_form_says_why_beside_the_field_and_leaves_the_link(as_admin, chan
     assert Invite.objects.usable().exists() and not User.objects.filter(username="bob").exists()
 
 
+def test_nobody_joins_under_the_name_of_a_token(as_admin, organisation):
+    services.create_token(organisation, name="line-1", role="operator", by="test")
+    answer = opened(invited(as_admin)["link"]).post("/invite/", JOINING | {"username": "Line-1"})
+    assert answer.status_code == 400 and "This name is taken" in answer.content.decode()
+    assert Invite.objects.usable().exists()
+
+
 def test_a_link_is_no_way_to_try_names(as_admin):
     guest = opened(invited(as_admin)["link"])
     answers = [guest.post("/invite/", JOINING | {"username": "admin"}) for _ in range(6)]
