@@ -111,6 +111,11 @@ class SessionEvent(models.Model):
                 name="notable_events_newest",
             ),
             models.Index(
+                fields=["organisation", "kind", "-id"],
+                condition=~Q(kind="images_added") & ~Q(kind="frame") & ~Q(kind="device_tags_changed"),
+                name="notable_events_by_kind",
+            ),
+            models.Index(
                 fields=["session", "seq"],
                 condition=~Q(kind="images_added")
                 & ~Q(kind="frame")

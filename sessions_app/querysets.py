@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sessions_app.states import ACCEPTING, OPEN
-from sessionsite.common.access import VisibleQuerySet
+from sessionsite.common.access import VisibleQuerySet, owned_by
 
 
 class SessionQuerySet(VisibleQuerySet):
@@ -49,9 +49,7 @@ class SessionEventQuerySet(QuerySet):
         return self.select_related("session__monitor", "device")
 
     def visible_to(self, caller, right="read"):
-        return (
-            self.all() if caller.everywhere else self.filter(organisation__in=caller.organisation_ids(right))
-        )
+        return self.all() if caller.everywhere else self.filter(owned_by(caller.organisation_ids(right)))
 
     def notable(self):
         """What a person reads: not each picture, frame or box of a device; the index leaves them out."""

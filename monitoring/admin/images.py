@@ -13,6 +13,9 @@ from monitoring.admin.monitors import thumbnail
 from monitoring.models import Image, Monitor, Tag, TagChange
 from sessionsite.accounts.admin_base import ScopedAdmin, caller_of, verb_action
 from sessionsite.accounts.admin_parts import NOTHING, in_bytes, moment
+from sessionsite.accounts.api.organisations import only_organisation
+from sessionsite.accounts.models import Organisation
+from sessionsite.common.few import few
 
 BROWSERS_SHOW = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MONITORS_MAX = 200
@@ -103,16 +106,27 @@ def _review(word: str):
     )
 
 
+class SplitFilter(admin.ChoicesFieldListFilter):
+    """By the index of the splits: most pictures have none."""
+
+    def queryset(self, request, queryset):
+        chosen = super().queryset(request, queryset)
+        if not any(self.lookup_val or ()):
+            return chosen
+        keys = few(chosen.exclude(split="").values_list("pk", flat=True))
+        return chosen if keys is None else queryset.filter(pk__in=keys)
+
+
 @admin.register(Image)
 class ImageAdmin(ScopedAdmin):
     change_right = "annotate"
     list_display = ("thumb", "label_or_key", "label", "boxes", "review", "split", "place", "taken", "size")
     list_display_links = ("thumb", "label_or_key")
-    list_select_related = ("monitor", "organisation")
+    list_select_related = ("monitor",)  # with the organisation joined, SQLite would walk all its pictures
     list_filter = (
         DeletedFilter,
         "review",
-        "split",
+        ("split", SplitFilter),
         MonitorFilter,
         ("received_at", admin.DateFieldListFilter),
     )
@@ -180,7 +194,10 @@ class ImageAdmin(ScopedAdmin):
         if request.GET.get("deleted") == "yes":
             return ("-deleted_at", "-pk")
         is_narrow = "monitor" in request.GET or not caller_of(request).everywhere
-        return ("-received_at", "-pk") if is_narrow else ("-pk",)
+        return ("-received_at", "-pk") if is_narrow or Organisation.objects.count() == 1 else ("-pk",)
+
+    def get_queryset(self, request):
+        return only_organisation(super().get_queryset(request), caller_of(request))
 
     @admin.display(description="")
     def thumb(self, image):

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django_filters import rest_framework as filters
 
 from monitoring.api.serializers import KINDS, REVIEWS, SOURCES, SPLITS
-from monitoring.models import Dataset, Image, Monitor, Tag
+from monitoring.models import Dataset, Monitor, Tag
 from sessions_app.api.filters import of_slug
 from sessions_app.models import Session
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter, YesNoFilter
-from sessionsite.common.few import few
+from sessionsite.common.few import few, narrowed
 
 
 def _with_box(queryset, boxes):
     """The pictures of `queryset` with one of `boxes` on them."""
     if (pictures := few(boxes.values_list("image_id", flat=True))) is not None:
-        return queryset.filter(pk__in=set(pictures))
+        return queryset.filter(pk__in=pictures)
     return queryset.filter(Exists(boxes.filter(image=OuterRef("pk"))))
-
-
-def _narrowed(queryset, wanted):
-    """Those of `queryset` that are in `wanted`, a query of the same table that an index answers."""
-    if (pictures := few(wanted.values_list("pk", flat=True))) is not None:
-        return queryset.filter(pk__in=set(pictures))
-    return queryset & wanted
 
 
 class MonitorFilters(OrganisationFilters):
@@ -45,8 +38,8 @@ class MonitorFilters(OrganisationFilters):
 class PictureFilters(filters.FilterSet):
     """What the pictures of one monitor or session are searched by."""
 
-    label = filters.CharFilter(max_length=100)
-    review = WordsFilter(choices=REVIEWS)
+    label = filters.CharFilter(method="of_label", max_length=100)
+    review = WordsFilter(method="of_review", choices=REVIEWS)
     split = WordsFilter(method="of_split", choices=[split for split in SPLITS if split])
     tag = filters.CharFilter(method="with_tag", max_length=100, help_text="Some box on it has this label.")
     source = WordsFilter(method="with_source", choices=SOURCES, help_text="Some box on it came from there.")
@@ -54,23 +47,28 @@ class PictureFilters(filters.FilterSet):
     before = MomentFilter(field_name="received_at", lookup_expr="lt")
     deleted = YesNoFilter(method="are_deleted", help_text="true: only deleted ones; else they are left out.")
 
+    def of_label(self, queryset, name, value):
+        return narrowed(queryset, label=value)
+
+    def of_review(self, queryset, name, value):
+        return narrowed(queryset, review__in=value)
+
+    def of_split(self, queryset, name, value):
+        return narrowed(queryset, ~Q(split=""), split__in=value)
+
     def with_tag(self, queryset, name, value):
         return _with_box(queryset, Tag.objects.filter(label=value))
 
     def with_source(self, queryset, name, value):
         return _with_box(queryset, Tag.objects.filter(source__in=value))
 
-    def of_split(self, queryset, name, value):
-        return _narrowed(queryset, Image.objects.exclude(split="").filter(split__in=value))
-
     def are_deleted(self, queryset, name, value):
-        return (
-            _narrowed(queryset, Image.objects.filter(deleted_at__isnull=False)) if value else queryset.kept()
-        )
+        return queryset  # done below, before the others: their indexes leave the deleted ones out
 
     def filter_queryset(self, queryset):
-        queryset = super().filter_queryset(queryset)
-        return queryset if self.form.cleaned_data.get("deleted") else queryset.kept()
+        if self.form.cleaned_data.get("deleted"):
+            return super().filter_queryset(narrowed(queryset, deleted_at__isnull=False))
+        return super().filter_queryset(queryset.kept())
 
 
 class ImageFilters(OrganisationFilters, PictureFilters):

@@ -141,3 +141,14 @@ def test_the_list_takes_as_many_queries_for_thirty_as_for_three(
     assert not [
         query for query in many.captured_queries if "COUNT(*)" in query["sql"] and "LIMIT" not in query["sql"]
     ]
+
+
+@pytest.mark.parametrize("most", [1, 0])
+def test_pictures_of_a_split_are_listed_whether_they_are_few_or_many(as_viewer, image, monkeypatch, most):
+    monkeypatch.setattr("sessionsite.common.few.FEW", most)
+    assert image.key not in list_page(as_viewer, MODEL, "?split__exact=test")
+    Image.objects.filter(pk=image.pk).update(split="test")
+    assert image.key in list_page(as_viewer, MODEL, "?split__exact=test")
+    assert image.key not in list_page(as_viewer, MODEL, "?split__exact=train")
+    assert image.key not in list_page(as_viewer, MODEL, "?split__exact=")
+    assert image.key in list_page(as_viewer, MODEL)
