@@ -3,8 +3,8 @@
     python -m benchmarks.history [--quick] [--full] [--databases sqlite,own]
 
 Sizes grow in one database by bulk SQL: 10,000 sessions with 100,000 pictures, then 100,000 with a million,
-with --full a million with ten million (allow 10 GB of disk and half an hour for each database). `own` is a
-PostgreSQL made for the run; a URL names a server in which a database is made.
+with --full a million with ten million (allow 13 GB of disk and a quarter of an hour for each database).
+`own` is a PostgreSQL made for the run; a URL names a server in which a database is made.
 """
 
 from __future__ import annotations

@@ -157,12 +157,12 @@ class Results:
         bars = sum(len(chart.bars) for chart in self.charts)
         figure, axes = pyplot.subplots(
             len(self.charts), 1, figsize=(9, 1.0 * len(self.charts) + 0.42 * bars), squeeze=False,
+            layout="constrained",  # or the title lies on that of the first chart
             gridspec_kw={"height_ratios": [len(chart.bars) + 1 for chart in self.charts]},
         )  # fmt: skip
         for axis, chart in zip(axes[:, 0], self.charts, strict=True):
             _draw_bars(axis, chart)
         figure.suptitle(self.title, fontsize=11)
-        figure.tight_layout()
         figure.savefig(self._file("png"), dpi=110, metadata={"Software": ""})
         pyplot.close(figure)
 
@@ -174,6 +174,7 @@ def _draw_bars(axis, chart: Chart) -> None:
     high = [chart.bars[label][2] - chart.bars[label][1] for label in labels]
     colours = ["#2f6f8f" if label.startswith("ours") else "#b8c4cc" for label in labels]
     axis.barh(labels, medians, xerr=[low, high], color=colours, ecolor="#555555", capsize=2)
+    axis.margins(y=0.01)
     axis.invert_yaxis()
     axis.set_title(f"{chart.title} ({chart.unit})", fontsize=9, loc="left")
     axis.tick_params(labelsize=8)
