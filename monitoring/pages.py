@@ -30,7 +30,7 @@ from sessions_app.messages import event_json, session_json
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.models import Organisation
 from sessionsite.accounts.services import caller_of_user
-from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, Caller, owned_by
+from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, Caller
 from sessionsite.common.api.pagination import KeysetPagination, RowComparison
 from sessionsite.common.errors import DomainError
 
@@ -122,7 +122,7 @@ def new_monitor(request: HttpRequest) -> HttpResponse:
 def sessions(request: HttpRequest) -> HttpResponse:
     caller = caller_of_user(request.user)
     organisation = chosen_organisation(request, caller)
-    visible = Session.objects.visible_to(caller).filter(owned_by([organisation.pk])).for_messages()
+    visible = Session.objects.visible_to(caller).filter(organisation=organisation).for_messages()
     history = History(request.GET, Monitor.objects.filter(organisation=organisation))
     rows, newer, older = _paged(request, history.apply(visible), ["-started_at", "-pk"])
     return show(

@@ -11,8 +11,8 @@ from monitoring.services import retention
 from monitoring.services.cleanup import Purged, is_too_much
 from sessions_app.models import Session
 from sessionsite.accounts.models import Organisation
-from sessionsite.common.access import owned_by
 from sessionsite.common.clock import iso, now
+from sessionsite.common.few import aside
 
 SHOWN = 100  # sessions of a preview that are named
 
@@ -64,7 +64,7 @@ def _monitors(organisation: Organisation, rules: dict) -> list[dict]:
 
 def _pinned(organisation: Organisation) -> dict:
     sessions = Session.objects.filter(organisation=organisation, pinned_at__isnull=False)
-    images = Image.objects.filter(owned_by([organisation.pk]), pinned_at__isnull=False)
+    images = Image.objects.filter(aside(organisation=organisation), pinned_at__isnull=False)
     whole = sessions.aggregate(count=Count("pk"), size_bytes=Sum("size_bytes"))
     single = images.filter(session__pinned_at=None).aggregate(count=Count("pk"), size_bytes=Sum("size_bytes"))
     return {

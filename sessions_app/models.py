@@ -84,7 +84,8 @@ class SessionEvent(models.Model):
     """One journal entry. (session, seq) has no gaps; entries are never changed or removed."""
 
     session = models.ForeignKey(Session, models.CASCADE, related_name="events")
-    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    # Without an index of its own: SQLite would walk it for the newest entries, past all the pictures.
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="+", db_index=False)
     seq = models.BigIntegerField()
     kind = models.CharField(max_length=40)
     at = models.DateTimeField(default=timezone.now)

@@ -219,22 +219,27 @@ class Group:
             del self.readers[fd]
             return
         found = self.buffer.count(MARK, 0, size)
+        if self.wanted.kind == "ws":
+            found -= self._answer_ping(reader, size)
         if found:
             reader.deliveries += found
             self.last_delivery = time.monotonic()
         if reader.is_sampled:
             self._take_times(reader, size)
-        if self.wanted.kind == "ws":
-            self._answer_ping(reader, size)
 
-    def _answer_ping(self, reader: Reader, size: int) -> None:
-        """A server gives up a socket that answers none. No byte of a state, all ASCII, looks like a ping."""
+    def _answer_ping(self, reader: Reader, size: int) -> int:
+        """How many marks stood in a ping, whose bytes are any. A server gives up a socket that answers none.
+
+        No byte of a state, all ASCII, looks like a ping.
+        """
         at = self.buffer.find(PING, 0, size)
         if at < 0 or at + 2 > size:
-            return
+            return 0
         end = at + 2 + (length := self.buffer[at + 1])
-        if length < MASKED and end <= size:  # else it was the length of a frame
-            reader.socket.send(bytes((PONG, MASKED | length, 0, 0, 0, 0)) + self.buffer[at + 2 : end])
+        if length >= MASKED or end > size:  # it was the length of a frame
+            return 0
+        reader.socket.send(bytes((PONG, MASKED | length, 0, 0, 0, 0)) + self.buffer[at + 2 : end])
+        return self.buffer.count(MARK, at + 2, end)
 
     def _take_times(self, reader: Reader, size: int) -> None:
         now_ns = time.monotonic_ns()

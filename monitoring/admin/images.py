@@ -15,7 +15,7 @@ from sessionsite.accounts.admin_base import ScopedAdmin, caller_of, verb_action
 from sessionsite.accounts.admin_parts import NOTHING, in_bytes, moment
 from sessionsite.accounts.api.organisations import only_organisation
 from sessionsite.accounts.models import Organisation
-from sessionsite.common.few import few
+from sessionsite.common.few import few, read_by_key
 
 BROWSERS_SHOW = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MONITORS_MAX = 200
@@ -56,7 +56,9 @@ class DeletedFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         if self.value() == "yes":
-            return queryset.filter(deleted_at__isnull=False)
+            keys = few(Image.objects.filter(deleted_at__isnull=False).values_list("pk", flat=True))
+            chosen = queryset.filter(deleted_at__isnull=False)
+            return chosen if keys is None else read_by_key(chosen, keys)
         return queryset if self.value() == "all" else queryset.filter(deleted_at__isnull=True)
 
     def choices(self, changelist):
@@ -111,10 +113,11 @@ class SplitFilter(admin.ChoicesFieldListFilter):
 
     def queryset(self, request, queryset):
         chosen = super().queryset(request, queryset)
-        if not any(self.lookup_val or ()):
+        if not self.lookup_val or not all(self.lookup_val):
             return chosen
-        keys = few(chosen.exclude(split="").values_list("pk", flat=True))
-        return chosen if keys is None else queryset.filter(pk__in=keys)
+        having = Image.objects.exclude(split="").filter(split__in=self.lookup_val)
+        keys = few(having.values_list("pk", flat=True))
+        return chosen if keys is None else read_by_key(chosen, keys)
 
 
 @admin.register(Image)
@@ -122,7 +125,7 @@ class ImageAdmin(ScopedAdmin):
     change_right = "annotate"
     list_display = ("thumb", "label_or_key", "label", "boxes", "review", "split", "place", "taken", "size")
     list_display_links = ("thumb", "label_or_key")
-    list_select_related = ("monitor",)  # with the organisation joined, SQLite would walk all its pictures
+    list_select_related = ("monitor", "organisation")
     list_filter = (
         DeletedFilter,
         "review",
@@ -197,7 +200,10 @@ class ImageAdmin(ScopedAdmin):
         return ("-received_at", "-pk") if is_narrow or Organisation.objects.count() == 1 else ("-pk",)
 
     def get_queryset(self, request):
-        return only_organisation(super().get_queryset(request), caller_of(request))
+        rows = super().get_queryset(request)
+        if request.GET.get("deleted") == "yes":  # in the order of their deletion, by its index
+            return rows
+        return only_organisation(rows, caller_of(request))
 
     @admin.display(description="")
     def thumb(self, image):

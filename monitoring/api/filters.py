@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, Q
+from collections.abc import Iterator
+
+from django.db.models import Exists, OuterRef, QuerySet
 from django_filters import rest_framework as filters
 
 from monitoring.api.serializers import KINDS, REVIEWS, SOURCES, SPLITS
-from monitoring.models import Dataset, Monitor, Tag
+from monitoring.models import Dataset, Image, Monitor, Tag
 from sessions_app.api.filters import of_slug
 from sessions_app.models import Session
 from sessionsite.accounts.api.organisations import OrganisationFilters
+from sessionsite.accounts.models import Organisation
 from sessionsite.common.api.filters import MomentFilter, WordsFilter, YesNoFilter
-from sessionsite.common.few import few, narrowed
-
-
-def _with_box(queryset, boxes):
-    """The pictures of `queryset` with one of `boxes` on them."""
-    if (pictures := few(boxes.values_list("image_id", flat=True))) is not None:
-        return queryset.filter(pk__in=pictures)
-    return queryset.filter(Exists(boxes.filter(image=OuterRef("pk"))))
+from sessionsite.common.few import few, read_by_key
 
 
 class MonitorFilters(OrganisationFilters):
@@ -38,40 +34,32 @@ class MonitorFilters(OrganisationFilters):
 class PictureFilters(filters.FilterSet):
     """What the pictures of one monitor or session are searched by."""
 
-    label = filters.CharFilter(method="of_label", max_length=100)
-    review = WordsFilter(method="of_review", choices=REVIEWS)
-    split = WordsFilter(method="of_split", choices=[split for split in SPLITS if split])
+    label = filters.CharFilter(max_length=100)
+    review = WordsFilter(choices=REVIEWS)
+    split = WordsFilter(choices=[split for split in SPLITS if split])
     tag = filters.CharFilter(method="with_tag", max_length=100, help_text="Some box on it has this label.")
     source = WordsFilter(method="with_source", choices=SOURCES, help_text="Some box on it came from there.")
     after = MomentFilter(field_name="received_at", lookup_expr="gte", help_text="From this time on.")
     before = MomentFilter(field_name="received_at", lookup_expr="lt")
     deleted = YesNoFilter(method="are_deleted", help_text="true: only deleted ones; else they are left out.")
 
-    def of_label(self, queryset, name, value):
-        return narrowed(queryset, label=value)
-
-    def of_review(self, queryset, name, value):
-        return narrowed(queryset, review__in=value)
-
-    def of_split(self, queryset, name, value):
-        return narrowed(queryset, ~Q(split=""), split__in=value)
-
     def with_tag(self, queryset, name, value):
-        return _with_box(queryset, Tag.objects.filter(label=value))
+        return queryset.filter(Exists(Tag.objects.filter(image=OuterRef("pk"), label=value)))
 
     def with_source(self, queryset, name, value):
-        return _with_box(queryset, Tag.objects.filter(source__in=value))
+        return queryset.filter(Exists(Tag.objects.filter(image=OuterRef("pk"), source__in=value)))
 
     def are_deleted(self, queryset, name, value):
-        return queryset  # done below, before the others: their indexes leave the deleted ones out
+        return queryset.filter(deleted_at__isnull=not value)
 
     def filter_queryset(self, queryset):
-        if self.form.cleaned_data.get("deleted"):
-            return super().filter_queryset(narrowed(queryset, deleted_at__isnull=False))
-        return super().filter_queryset(queryset.kept())
+        queryset = super().filter_queryset(queryset)
+        return queryset if self.form.cleaned_data.get("deleted") else queryset.kept()
 
 
 class ImageFilters(OrganisationFilters, PictureFilters):
+    """What all pictures are searched by; what is rare among millions is found from its own index."""
+
     monitor = filters.CharFilter(method="of_monitor", max_length=64)
     session = filters.CharFilter(method="of_session", max_length=40)
     dataset = filters.CharFilter(method="of_dataset", max_length=100)
@@ -84,6 +72,43 @@ class ImageFilters(OrganisationFilters, PictureFilters):
 
     def of_dataset(self, queryset, name, value):
         return queryset.filter(dataset__in=Dataset.objects.filter(key=value))
+
+    def filter_queryset(self, queryset):
+        found = super().filter_queryset(queryset)
+        keys = self._keys_of_the_rare()
+        return found if keys is None else read_by_key(found, keys)
+
+    def _keys_of_the_rare(self) -> set | None:
+        """The pictures with the first of the things asked for that only a few pictures have."""
+        if self.form.cleaned_data["session"]:  # it is short: its pictures are looked at instead
+            return None
+        return next((keys for probe in self._probes() if (keys := few(probe)) is not None), None)
+
+    def _probes(self) -> Iterator[QuerySet]:
+        """Per thing asked for: the keys of all pictures that have it, as an index has them."""
+        asked = self.form.cleaned_data
+        pictures = Image.objects.values_list("pk", flat=True)
+        boxes = Tag.objects.values_list("image_id", flat=True)
+        if asked["tag"]:
+            yield boxes.filter(label=asked["tag"])
+        if asked["source"]:
+            yield boxes.filter(source__in=asked["source"])
+        if asked["split"]:
+            yield pictures.exclude(split="").filter(split__in=asked["split"])
+        if asked["deleted"]:
+            yield pictures.filter(deleted_at__isnull=False)
+            return  # the indexes of labels and reviews leave the deleted ones out
+        kept = pictures.kept().filter(organisation__in=self._owners())
+        if asked["label"]:
+            yield kept.filter(label=asked["label"])
+        if asked["review"]:
+            yield kept.filter(review__in=asked["review"])
+
+    def _owners(self) -> set[int]:
+        caller = self.request.auth
+        if caller.everywhere:
+            return set(Organisation.objects.values_list("pk", flat=True))
+        return caller.organisation_ids()
 
 
 class DatasetFilters(OrganisationFilters):

@@ -25,8 +25,8 @@ from monitoring.services.hold import RemovalHeld
 from sessions_app.models import Session
 from sessionsite.accounts.models import Organisation
 from sessionsite.accounts.services import audit
-from sessionsite.common.access import owned_by
 from sessionsite.common.errors import DomainError
+from sessionsite.common.few import aside
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +209,7 @@ def _in_order(sessions: QuerySet[Session]) -> Iterator[Session]:
 def stored_bytes(organisation: Organisation) -> int:
     """Bytes of all pictures of the organisation, deleted ones included."""
     in_sessions = Session.objects.filter(organisation=organisation).aggregate(n=Sum("size_bytes"))["n"] or 0
-    alone = Image.objects.filter(owned_by([organisation.pk]), session=None)
+    alone = Image.objects.filter(aside(organisation=organisation), session=None)
     return in_sessions + (alone.aggregate(n=Sum("size_bytes"))["n"] or 0)
 
 

@@ -11,7 +11,7 @@ from sessions_app.services.markers import SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter
-from sessionsite.common.few import few, narrowed
+from sessionsite.common.few import few, read_by_key
 
 
 def of_slug(model, name: str, value: str):
@@ -40,10 +40,18 @@ class SessionFilters(OrganisationFilters):
         return queryset.filter(monitor_id=of_slug(monitors, "slug", value))
 
     def with_label(self, queryset, name, value):
-        counts = LabelCount.objects.filter(label=value, count__gt=0).exclude(of=LabelCount.REVIEW)
-        if (sessions := few(counts.values_list("session_id", flat=True))) is not None:
-            return queryset.filter(pk__in=sessions)
-        return queryset.filter(Exists(counts.filter(session=OuterRef("pk"))))
+        counts = LabelCount.objects.filter(session=OuterRef("pk"), label=value, count__gt=0)
+        counts = counts.exclude(of=LabelCount.REVIEW)
+        return queryset.filter(Exists(counts))
+
+    def filter_queryset(self, queryset):
+        """A label that few sessions have is found from its counts."""
+        found = super().filter_queryset(queryset)
+        if not (label := self.form.cleaned_data["label"]):
+            return found
+        counts = LabelCount.objects.filter(label=label, count__gt=0)
+        keys = few(counts.values_list("session_id", flat=True))
+        return found if keys is None else read_by_key(found, keys)
 
     def search(self, queryset, name, value):
         return queryset.filter(
@@ -57,16 +65,13 @@ class EventFilters(OrganisationFilters):
 
     session = filters.CharFilter(method="of_session", max_length=40)
     monitor = filters.CharFilter(field_name="session__monitor__slug", max_length=64)
-    kind = filters.CharFilter(method="of_kind", max_length=40)
+    kind = filters.CharFilter(max_length=40)
     severity = WordsFilter(choices=SEVERITY_WORDS, method="of_severity")
     after = MomentFilter(field_name="at", lookup_expr="gte", help_text="From this time on.")
     before = MomentFilter(field_name="at", lookup_expr="lt")
 
     def of_session(self, queryset, name, value):
         return queryset.filter(session_id=of_slug(Session, "key", value))
-
-    def of_kind(self, queryset, name, value):
-        return narrowed(queryset, kind=value)
 
     def of_severity(self, queryset, name, words):
         if not words:

@@ -101,6 +101,7 @@ def join(digest: str, user: User) -> Invite:
 def join_as_new(digest: str, *, username: str, password: str) -> User:
     """A new person who is a member. Raises InviteOver, NameTaken. The password was looked at by the form."""
     find_invite(digest)
+    username = User.normalize_username(username)  # as it is stored: other letters may become those of a token
     try:
         with transaction.atomic():
             if _is_taken(username):

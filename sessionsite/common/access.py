@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.db import models
@@ -48,24 +48,6 @@ def limited_rights(*limits: frozenset[str]) -> frozenset[str]:
     return frozenset(RIGHTS).intersection(*limits)
 
 
-class _Likely(models.Func):
-    """Tells SQLite that most rows pass; PostgreSQL knows it from its statistics. It changes no result."""
-
-    function, arity, output_field = "likely", 1, models.BooleanField()
-
-    def as_postgresql(self, compiler, connection):
-        return compiler.compile(self.get_source_expressions()[0])
-
-
-def owned_by(organisation_ids: Iterable[int], path: str = "organisation") -> _Likely:
-    """A condition for `filter`: the owner, which `path` leads to, is one of these.
-
-    Without the hint SQLite takes any organisation for one with ten rows, and walks its millions from the
-    newest on where a few named rows were asked for.
-    """
-    return _Likely(models.Q(**{f"{path}__in": set(organisation_ids)}))
-
-
 class VisibleQuerySet(models.QuerySet):
     """Rows of an organisation-owned model. `organisation_path` names the lookup that leads to the owner."""
 
@@ -75,4 +57,4 @@ class VisibleQuerySet(models.QuerySet):
         """Only rows of organisations where the caller holds `right`."""
         if caller.everywhere:
             return self.all()
-        return self.filter(owned_by(caller.organisation_ids(right), self.organisation_path))
+        return self.filter(**{f"{self.organisation_path}__in": caller.organisation_ids(right)})

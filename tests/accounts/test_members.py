@@ -156,9 +156,10 @@ def test_a_bad_form_says_why_beside_the_field_and_leaves_the_link(as_admin, chan
     assert Invite.objects.usable().exists() and not User.objects.filter(username="bob").exists()
 
 
-def test_nobody_joins_under_the_name_of_a_token(as_admin, organisation):
+@pytest.mark.parametrize("name", ["line-1", "Line-1", "\uff4cine-1"])
+def test_nobody_joins_under_the_name_of_a_token(as_admin, organisation, name):
     services.create_token(organisation, name="line-1", role="operator", by="test")
-    answer = opened(invited(as_admin)["link"]).post("/invite/", JOINING | {"username": "Line-1"})
+    answer = opened(invited(as_admin)["link"]).post("/invite/", JOINING | {"username": name})
     assert answer.status_code == 400 and "This name is taken" in answer.content.decode()
     assert Invite.objects.usable().exists()
 

@@ -149,6 +149,6 @@ def test_pictures_of_a_split_are_listed_whether_they_are_few_or_many(as_viewer, 
     assert image.key not in list_page(as_viewer, MODEL, "?split__exact=test")
     Image.objects.filter(pk=image.pk).update(split="test")
     assert image.key in list_page(as_viewer, MODEL, "?split__exact=test")
-    assert image.key not in list_page(as_viewer, MODEL, "?split__exact=train")
-    assert image.key not in list_page(as_viewer, MODEL, "?split__exact=")
+    for query in ("?split__exact=", "?split__exact=train"):
+        assert image.key not in list_page(as_viewer, MODEL, query)
     assert image.key in list_page(as_viewer, MODEL)

@@ -68,3 +68,31 @@ def test_splits_sources_and_deleted_pictures_are_found_the_same_way(dents, as_re
     assert found("split=test&deleted=true") == found("deleted=true") == [oldest]
     assert found("source=operator&tag=dent") == [newest, middle]
     assert found("source=import") == []
+
+
+def test_a_filter_with_something_rare_goes_with_the_others(dents, as_viewer, session):
+    newest, middle, oldest = dents
+    for query, expected in (
+        ("tag=dent&monitor=cam-1", dents),
+        (f"tag=dent&session={session.key}", dents),
+        ("tag=dent&monitor=nowhere", []),
+        ("tag=dent&review=unreviewed&label=", dents),
+        ("tag=dent&tag=scratch", None),
+        ("tag=dent&organisation=default", dents),
+        ("tag=dent&organisation=elsewhere", []),
+    ):
+        answer = as_viewer.get(f"/api/v1/images/?{query}")
+        if expected is None:
+            assert answer.status_code == 400
+        else:
+            assert [row["key"] for row in answer.json()["results"]] == expected, query
+
+
+def test_a_superuser_finds_what_is_rare_everywhere(dents, login):
+    from sessionsite.accounts.models import User
+
+    root = login(User.objects.create_superuser("root", password="secret"))
+    found = root.get("/api/v1/images/?tag=dent").json()["results"]
+    assert len(found) == 4 and {row["key"] for row in found} > set(dents)
+    assert len(root.get("/api/v1/images/?label=").json()["results"]) == 5
+    assert [row["name"] for row in root.get("/api/v1/images/?review=unreviewed&limit=1").json()["results"]]

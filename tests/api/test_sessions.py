@@ -172,8 +172,7 @@ def test_the_history_takes_the_same_number_of_queries_for_one_session_and_for_ma
             start_monitor(monitor, by="ann")
             add_image(NewImage(data=picture(1), monitor=monitor, label="OK"))
             stop_monitor(monitor, by="ann")
-        # Login, user, memberships, sessions, organisations, devices, counts.
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):  # login session, user, memberships, sessions, devices, counts
             assert len(as_admin.get(SESSIONS).json()["results"]) >= count
         with django_assert_num_queries(4):
             assert len(as_admin.get("/api/v1/events/").json()["results"]) >= 2 * count

@@ -282,7 +282,7 @@ def test_the_history_takes_a_fixed_number_of_queries(
 ):
     client_page = load(operator, "/sessions/")
     assert client_page.status_code == 200
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(14):
         load(operator, "/sessions/")
 
 

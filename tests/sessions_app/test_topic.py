@@ -47,7 +47,7 @@ def test_its_queries_do_not_grow(organisation, django_assert_num_queries, events
     session = sessions.open_session(organisation)
     for number in range(events):
         sessions.append(session, "marker", detail={"number": number})
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         TOPIC.snapshot(session.key)
     with django_assert_num_queries(1):
         assert len(TOPIC.events(session.key, 0, 1000)) == events + 1

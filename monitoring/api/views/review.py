@@ -74,7 +74,8 @@ class ReviewViewSet(BaseViewSet):
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def undo(self, request, batch):
-        rows = TagChange.objects.visible_to(self.caller).filter(batch=batch)
+        # The empty one is named for the index of batches, which leaves it out.
+        rows = TagChange.objects.visible_to(self.caller).filter(batch=batch).exclude(batch="")
         if (first := rows.select_related("image").first()) is None:
             raise Http404
         self.demand("review", first.image.organisation_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django_filters import rest_framework as filters
 
 from sessionsite.accounts.models import Organisation
-from sessionsite.common.access import Caller, owned_by
+from sessionsite.common.access import Caller
 from sessionsite.common.api.permissions import lacks
 from sessionsite.common.errors import DomainError, Missing
 
@@ -44,7 +44,7 @@ def only_organisation(queryset, caller: Caller):
     if not caller.everywhere:
         return queryset
     pks = list(Organisation.objects.values_list("pk", flat=True)[:2])
-    return queryset.filter(owned_by(pks)) if len(pks) == 1 else queryset
+    return queryset.filter(organisation_id=pks[0]) if len(pks) == 1 else queryset
 
 
 class OrganisationFilters(filters.FilterSet):
@@ -55,4 +55,4 @@ class OrganisationFilters(filters.FilterSet):
     def of_organisation(self, queryset, name, value):
         # The key first, so that the index that begins with the organisation is used.
         pk = Organisation.objects.filter(slug=value).values_list("pk", flat=True).first()
-        return queryset.none() if pk is None else queryset.filter(owned_by([pk]))
+        return queryset.none() if pk is None else queryset.filter(organisation_id=pk)

@@ -1,0 +1,45 @@
+"""How SQLite looks for a few rows among millions."""
+
+import pytest
+from django.db import connection
+
+from monitoring.models import Image
+from sessions_app.models import Session, SessionEvent
+from sessionsite.accounts.callers import caller_of_user
+from sessionsite.common.few import aside, read_by_key
+
+on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by its statistics")
+
+
+@on_sqlite
+@pytest.mark.parametrize(("model", "index"), [(Session, "sessions_newest"), (Image, "images_newest_first")])
+def test_a_few_rows_are_found_by_their_keys_and_a_page_by_its_order(viewer, model, index):
+    visible = model.objects.visible_to(caller_of_user(viewer)).for_messages()
+    assert index in visible.newest_first()[:50].explain()
+    few = read_by_key(visible, range(1, 1000)).newest_first()[:50].explain()
+    assert "INTEGER PRIMARY KEY" in few.splitlines()[0] and index not in few
+
+
+@on_sqlite
+def test_pinned_pictures_are_found_by_their_index(organisation):
+    plan = Image.objects.filter(aside(organisation=organisation), pinned_at__isnull=False).explain()
+    assert "images_by_pinning" in plan
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("lookups", "index"), [({}, "notable_events_newest"), ({"kind": "marker"}, "notable_events_by_kind")]
+)
+def test_the_newest_entries_are_found_without_a_walk_past_the_pictures(organisation, lookups, index):
+    entries = SessionEvent.objects.for_messages().notable().filter(organisation=organisation, **lookups)
+    assert index in entries.order_by("-pk")[:50].explain()
+
+
+def test_rows_that_are_read_by_their_keys_still_pass_the_other_conditions(image, viewer, stranger):
+    for who, seen in ((viewer, 1), (stranger, 0)):
+        visible = Image.objects.visible_to(caller_of_user(who))
+        assert read_by_key(visible, [image.pk]).count() == seen
+        assert read_by_key(visible.filter(label="none"), [image.pk]).count() == 0
+        assert read_by_key(visible, []).count() == 0
+    assert read_by_key(Image.objects.all(), [image.pk]).get() == image
+    assert Image.objects.filter(aside(monitor__slug="cam-1", label="")).count() == 1
