@@ -179,8 +179,9 @@ def _draw_bars(axis, chart: Chart) -> None:
     axis.set_title(f"{chart.title} ({chart.unit})", fontsize=9, loc="left")
     axis.tick_params(labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
-    for position, value in enumerate(medians):
-        axis.text(value, position, f" {_number(value)}", va="center", fontsize=8)
+    for position, label in enumerate(labels):
+        _, value, most = chart.bars[label]
+        axis.text(most, position, f" {_number(value)}", va="center", fontsize=8)
 
 
 def markdown_table(table: Table) -> str:
