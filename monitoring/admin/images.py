@@ -15,7 +15,7 @@ from sessionsite.accounts.admin_base import ScopedAdmin, caller_of, verb_action
 from sessionsite.accounts.admin_parts import NOTHING, in_bytes, moment
 from sessionsite.accounts.api.organisations import only_organisation
 from sessionsite.accounts.models import Organisation
-from sessionsite.common.few import few, read_by_key
+from sessionsite.common.few import narrowed
 
 BROWSERS_SHOW = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MONITORS_MAX = 200
@@ -56,9 +56,8 @@ class DeletedFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         if self.value() == "yes":
-            keys = few(Image.objects.filter(deleted_at__isnull=False).values_list("pk", flat=True))
-            chosen = queryset.filter(deleted_at__isnull=False)
-            return chosen if keys is None else read_by_key(chosen, keys)
+            having = Image.objects.filter(deleted_at__isnull=False).values_list("pk", flat=True)
+            return narrowed(queryset.filter(deleted_at__isnull=False), having)
         return queryset if self.value() == "all" else queryset.filter(deleted_at__isnull=True)
 
     def choices(self, changelist):
@@ -116,8 +115,7 @@ class SplitFilter(admin.ChoicesFieldListFilter):
         if not self.lookup_val or not all(self.lookup_val):
             return chosen
         having = Image.objects.exclude(split="").filter(split__in=self.lookup_val)
-        keys = few(having.values_list("pk", flat=True))
-        return chosen if keys is None else read_by_key(chosen, keys)
+        return narrowed(chosen, having.values_list("pk", flat=True))
 
 
 @admin.register(Image)

@@ -14,7 +14,7 @@ from sessions_app.models import Session
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.accounts.models import Organisation
 from sessionsite.common.api.filters import MomentFilter, WordsFilter, YesNoFilter
-from sessionsite.common.few import few, read_by_key
+from sessionsite.common.few import narrowed
 
 
 class MonitorFilters(OrganisationFilters):
@@ -75,14 +75,9 @@ class ImageFilters(OrganisationFilters, PictureFilters):
 
     def filter_queryset(self, queryset):
         found = super().filter_queryset(queryset)
-        keys = self._keys_of_the_rare()
-        return found if keys is None else read_by_key(found, keys)
-
-    def _keys_of_the_rare(self) -> set | None:
-        """The pictures with the first of the things asked for that only a few pictures have."""
         if self.form.cleaned_data["session"]:  # it is short: its pictures are looked at instead
-            return None
-        return next((keys for probe in self._probes() if (keys := few(probe)) is not None), None)
+            return found
+        return narrowed(found, *self._probes())
 
     def _probes(self) -> Iterator[QuerySet]:
         """Per thing asked for: the keys of all pictures that have it, as an index has them."""

@@ -11,7 +11,7 @@ from sessions_app.services.markers import SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter
-from sessionsite.common.few import few, read_by_key
+from sessionsite.common.few import narrowed
 
 
 def of_slug(model, name: str, value: str):
@@ -50,8 +50,7 @@ class SessionFilters(OrganisationFilters):
         if not (label := self.form.cleaned_data["label"]):
             return found
         counts = LabelCount.objects.filter(label=label, count__gt=0)
-        keys = few(counts.values_list("session_id", flat=True))
-        return found if keys is None else read_by_key(found, keys)
+        return narrowed(found, counts.values_list("session_id", flat=True))
 
     def search(self, queryset, name, value):
         return queryset.filter(

@@ -20,6 +20,14 @@ def few(values: QuerySet) -> set | None:
     return set(found) if len(found) <= FEW else None
 
 
+def narrowed(queryset: QuerySet, *probes: QuerySet) -> QuerySet:
+    """`queryset`, read by the keys of the first of `probes` that is few; each probe holds all its rows."""
+    for probe in probes:
+        if (keys := few(probe)) is not None:
+            return read_by_key(queryset, keys)
+    return queryset
+
+
 def read_by_key(queryset: QuerySet, keys: Collection) -> QuerySet:
     """Those of `queryset` with one of these keys, which are looked up; what else it asks is only checked."""
     rows = queryset.all()
