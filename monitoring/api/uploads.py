@@ -100,6 +100,8 @@ def picture_in(request) -> tuple[bytes, dict]:
 
 def _fields_beside(request) -> dict:
     """Query before header; both at once with different values are refused."""
+    if not request.META["QUERY_STRING"] and request.headers.keys().isdisjoint(HEADERS.values()):
+        return {}  # as most cameras send it
     query = PictureQuery.of(request)
     found = {name: request.headers[header] for name, header in HEADERS.items() if header in request.headers}
     headers = _checked(PictureFields, found)
