@@ -27,6 +27,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
+
 from .places import INFLIGHT, BadPath, check_path, disk_errors, media_root, sync_folders, write_all_new
 
 INTENTS_LIMIT_BYTES = 256 * 1024  # over this the next file is begun; the old one goes with its last batch
@@ -284,16 +286,16 @@ class Inflight:
         self._folder, self._intents = folder, None
 
 
-_inflights: dict[Path, Inflight] = {}
+_inflights: dict[str, Inflight] = {}
 _inflights_lock = threading.Lock()
 
 
 def inflight() -> Inflight:
     """The Inflight of this process for the media folder of the settings."""
-    root = media_root()
+    root = str(settings.MEDIA_ROOT)  # asked for each picture: a path is slow to make and to compare
     with _inflights_lock:
         if root not in _inflights:
-            _inflights[root] = Inflight(root)
+            _inflights[root] = Inflight(Path(root))
         return _inflights[root]
 
 

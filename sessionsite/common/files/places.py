@@ -23,6 +23,7 @@ QUARANTINE = ".quarantine"  # no media path begins like this, so nothing in it i
 MAX_NAME_BYTES = 150
 _COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8})?", re.ASCII)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9]{1,9})?", re.ASCII)  # what cameras send
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}  # control, direction and joining marks, surrogates, unassigned
 
 
@@ -78,6 +79,8 @@ def safe_name(text: object, default: str = "file") -> str:
 
     Letters of every script stay. The extension survives the cut. `default` when nothing is left.
     """
+    if isinstance(text, str) and _PLAIN_NAME.fullmatch(text):
+        return text
     name = unicodedata.normalize("NFC", str(text).encode("utf-8", "ignore").decode())
     name = "".join(" " if char.isspace() else char for char in name)
     name = "".join(char for char in name if unicodedata.category(char) not in _UNSEEN)
