@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sessionsite.common import live
 from sessionsite.common.access import Caller
 from sessionsite.common.errors import DomainError
-from sessionsite.common.hub.feed import Feed, Subscription
+from sessionsite.common.hub.feed import Feed
 from sessionsite.common.hub.frames import error_frame, heartbeat_frame
 from sessionsite.common.hub.presence import Presence
 from sessionsite.common.hub.reader import Credential, Reader
@@ -128,7 +128,7 @@ class Hub:
         if len(reader.feeds) >= TOPICS_PER_READER:
             raise TooManyTopics(f"One connection follows at most {TOPICS_PER_READER} topics.", topic=topic)
         feed = self.feeds.get(topic) or self._open(topic, family, name)
-        subscription = feed.subscriptions[reader] = Subscription(reader)
+        subscription = feed.add(reader)
         reader.feeds[topic] = feed
         try:
             if reader.is_watching:  # before the snapshot: what is watched does not end while it is read
@@ -155,7 +155,7 @@ class Hub:
         return feed
 
     def drop(self, feed: Feed, reader: Reader) -> None:
-        feed.subscriptions.pop(reader, None)
+        feed.remove(reader)
         if reader.is_watching and self.feeds.get(feed.name) is feed:
             self.presence.tell(feed.name, feed.watching)
         if not feed.subscriptions and self.feeds.get(feed.name) is feed:

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from sessionsite.common.errors import Missing
+from sessionsite.common.hub.crowd import Crowd
 from sessionsite.common.hub.frames import (
     Frame,
     error_frame,
@@ -59,6 +60,8 @@ class Feed:
     def __init__(self, name: str, topic: Topic, short_name: str) -> None:
         self.name, self.topic, self.short_name = name, topic, short_name
         self.subscriptions: dict[Reader, Subscription] = {}
+        self._crowd = Crowd()  # those that get all that is new from now on, and get it the short way
+        self._others: dict[Reader, Subscription] = {}  # those that are asked one by one
         self.revision = -1
         self.seq: int | None = None
         self.newest: Snapshot | None = None
@@ -67,6 +70,16 @@ class Feed:
         self._is_dirty = False
         self._urgent = asyncio.Event()
         self._pulling: asyncio.Task | None = None
+
+    def add(self, reader: Reader) -> Subscription:
+        """`reader` is among the readers, and gets nothing before it has joined."""
+        subscription = self.subscriptions[reader] = self._others[reader] = Subscription(reader)
+        return subscription
+
+    def remove(self, reader: Reader) -> None:
+        self.leave_crowd(reader)
+        self.subscriptions.pop(reader, None)
+        self._others.pop(reader, None)
 
     @property
     def numbers(self) -> tuple[int, int | None]:
@@ -127,14 +140,17 @@ class Feed:
             await self._pull_events(snapshot.seq)
         if snapshot.revision > self.revision:
             self._give_state(snapshot)
+        self._gather_crowd()
 
     def _give_state(self, snapshot: Snapshot) -> None:
         self.revision, self.newest = snapshot.revision, snapshot
         frame = state_frame(self.name, snapshot)
-        for subscription in list(self.subscriptions.values()):
+        self._give_crowd(frame)
+        for subscription in list(self._others.values()):
             subscription.offer_state(snapshot.revision, frame)
-            if snapshot.is_finished:
-                subscription.reader.on_topic_end()
+        if snapshot.is_finished:
+            for reader in list(self.subscriptions):
+                reader.on_topic_end()
 
     async def _pull_events(self, upto: int) -> None:
         while (self.seq or 0) < upto:
@@ -145,8 +161,32 @@ class Feed:
                 if frame.seq <= (self.seq or 0):
                     continue  # a join in between has moved us on
                 self.seq = frame.seq
-                for subscription in list(self.subscriptions.values()):
+                self._give_crowd(frame)
+                for subscription in list(self._others.values()):
                     subscription.offer_event(frame)
+
+    def _give_crowd(self, frame: Frame) -> None:
+        for reader in self._crowd.write(frame):
+            self.leave_crowd(reader)
+            reader.put(frame)
+
+    def _gather_crowd(self) -> None:
+        """Whoever waits for nothing, and needs to be kept from nothing, is one of many from now on."""
+        for reader, subscription in list(self._others.items()):
+            is_level = subscription.revision <= self.revision and (subscription.seq or 0) <= (self.seq or 0)
+            if subscription.is_ready and is_level and (wire := reader.crowd_wire) is not None:
+                del self._others[reader]
+                self._crowd.add(reader, wire)
+
+    def leave_crowd(self, reader: Reader) -> None:
+        """`reader` is asked before each frame again; what it has is what the crowd was given."""
+        if reader in self._crowd:
+            subscription = self._others[reader] = self.subscriptions[reader]
+            subscription.revision, subscription.seq = self.numbers
+            reader.note_sent(self._crowd.remove(reader))
+
+    def crowd_frames_of(self, reader: Reader) -> int:
+        return self._crowd.frames_of(reader)
 
     def _event_frames(self, after: int, limit: int) -> list[Frame]:
         """Called in a thread: what is read there is encoded there, and the event loop goes on meanwhile."""
