@@ -36,6 +36,11 @@ async def read_in_thread(func: Callable[..., Result], *args) -> Result:
     return await loop.run_in_executor(pool("live", LIVE_READERS), _with_fresh_connection, func, args)
 
 
+def start_reading(func: Callable[..., object], *args) -> None:
+    """func(*args), which reads the database, runs soon; from any thread. Raises RuntimeError at the exit."""
+    pool("live", LIVE_READERS).submit(_with_fresh_connection, func, args)
+
+
 async def write_in_thread(func: Callable[..., Result], *args) -> Result:
     """func(*args), which writes to the database, off the event loop and out of the readers' way."""
     loop = asyncio.get_running_loop()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 from sessionsite.common.errors import Missing
 from sessionsite.common.hub.crowd import Crowd
@@ -17,7 +20,7 @@ from sessionsite.common.hub.frames import (
     state_frame,
 )
 from sessionsite.common.live import Snapshot, Topic
-from sessionsite.common.threads import read_in_thread
+from sessionsite.common.threads import read_in_thread, start_reading
 
 if TYPE_CHECKING:
     from sessionsite.common.hub.reader import Reader
@@ -54,8 +57,20 @@ class Subscription:
             self.reader.put(frame)
 
 
+class Look(NamedTuple):
+    """What the database showed to a thread, encoded there; ready to be sent."""
+
+    snapshot: Snapshot
+    events: list[Frame]
+    state: Frame
+
+
 class Feed:
-    """The readers of one topic and the newest state and seq that they were given."""
+    """The readers of one topic and the newest state and seq that they were given.
+
+    One thread at a time looks for all of them: whoever has taken `_looking`, which is given back on the event
+    loop. A change that comes meanwhile is noted there (`_is_dirty`) and looked for right after.
+    """
 
     def __init__(self, name: str, topic: Topic, short_name: str) -> None:
         self.name, self.topic, self.short_name = name, topic, short_name
@@ -70,6 +85,7 @@ class Feed:
         self._is_dirty = False
         self._urgent = asyncio.Event()
         self._pulling: asyncio.Task | None = None
+        self._looking = threading.Lock()
 
     def add(self, reader: Reader) -> Subscription:
         """`reader` is among the readers, and gets nothing before it has joined."""
@@ -96,6 +112,47 @@ class Feed:
             return True
         return (revision or 0) > self.revision or (seq is not None and seq > (self.seq or 0))
 
+    def look_soon(self, revision: int | None, seq: int | None, *, urgent: bool) -> bool:
+        """Whether this change is seen to without `wake`: it is no news, or a thread is sent to look for it.
+
+        Called in the committing thread: what it reads of the event loop's may be old, never newer than the
+        commit. A thread that is sent starts after the commit.
+        """
+        is_known = self._is_dirty and (self._urgent.is_set() or not urgent)  # a look begins after this
+        if is_known or not self.is_behind(revision, seq):
+            return True
+        if self.revision < 0 or not (urgent or self._wait_s() <= 0):
+            return False
+        if not self._looking.acquire(blocking=False):
+            return False
+        try:
+            start_reading(self._look_and_tell)
+        except RuntimeError:  # the process ends
+            self._looking.release()
+            return False
+        return True
+
+    def _look_and_tell(self) -> None:
+        """Called in a thread; the event loop hears of it when all bytes are there."""
+        try:
+            found, has_failed = self._look(), False
+        except Exception:
+            found, has_failed = None, True
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._take, found, has_failed)
+
+    def _take(self, found: Look | None, has_failed: bool) -> None:
+        """What a thread found goes to the readers; what it could not do is left to a pull."""
+        self._looking.release()
+        if not self.subscriptions:
+            return
+        if has_failed or (found is not None and not self._give(found)):
+            self.wake(urgent=True)
+        elif found is None:
+            self._end()
+        elif self._is_dirty:
+            self.wake()
+
     def wake(self, *, urgent: bool = False) -> None:
         """Pull soon: at once when urgent, otherwise within the frame rate. The last change always arrives.
 
@@ -104,7 +161,7 @@ class Feed:
         self._is_dirty = True
         if urgent:
             self._urgent.set()
-        if self._pulling is None and self.revision >= 0:
+        if self.revision >= 0 and self._looking.acquire(blocking=False):
             self._pulling = self._loop.create_task(self._pull_while_dirty(), name=f"feed {self.name}")
 
     async def _pull_while_dirty(self) -> None:
@@ -121,9 +178,14 @@ class Feed:
                     await asyncio.sleep(RETRY_S)
         finally:
             self._pulling = None
+            self._looking.release()
+
+    def _wait_s(self) -> float:
+        """How long the next frame that is not urgent has to wait."""
+        return self._sent_at + FRAME_INTERVAL_S - time.monotonic()
 
     async def _await_turn(self) -> None:
-        wait_s = self._sent_at + FRAME_INTERVAL_S - self._loop.time()
+        wait_s = self._wait_s()
         if wait_s > 0 and not self._urgent.is_set():
             try:
                 await asyncio.wait_for(self._urgent.wait(), wait_s)
@@ -131,39 +193,51 @@ class Feed:
                 return
 
     async def _pull(self) -> None:
-        snapshot = await read_in_thread(self.topic.snapshot, self.short_name)
-        if snapshot is None:
+        found = await read_in_thread(self._look)
+        if found is None:
             self._end()
             return
-        self._sent_at = self._loop.time()
-        if snapshot.seq is not None:
-            await self._pull_events(snapshot.seq)
-        if snapshot.revision > self.revision:
-            self._give_state(snapshot)
-        self._gather_crowd()
+        while not self._give(found):
+            more = await read_in_thread(self._event_frames, self.seq or 0, READ_EVENTS)
+            found = found._replace(events=more)
 
-    def _give_state(self, snapshot: Snapshot) -> None:
+    def _look(self) -> Look | None:
+        """Called in a thread, the encoding included: the event loop goes on meanwhile."""
+        snapshot = self.topic.snapshot(self.short_name)
+        if snapshot is None:
+            return None
+        after = self.seq or 0
+        events = self._event_frames(after, READ_EVENTS) if (snapshot.seq or 0) > after else []
+        return Look(snapshot, events, state_frame(self.name, snapshot))
+
+    def _give(self, found: Look) -> bool:
+        """Events, then the state; False while there are more events before that state."""
+        snapshot = found.snapshot
+        self._sent_at = time.monotonic()
+        for frame in found.events:
+            if frame.seq > (self.seq or 0):  # a join in between may have moved us on
+                self._give_event(frame)
+        if found.events and (self.seq or 0) < (snapshot.seq or 0):
+            return False
+        if snapshot.revision > self.revision:
+            self._give_state(snapshot, found.state)
+        self._gather_crowd()
+        return True
+
+    def _give_event(self, frame: Frame) -> None:
+        self.seq = frame.seq
+        self._give_crowd(frame)
+        for subscription in list(self._others.values()):
+            subscription.offer_event(frame)
+
+    def _give_state(self, snapshot: Snapshot, frame: Frame) -> None:
         self.revision, self.newest = snapshot.revision, snapshot
-        frame = state_frame(self.name, snapshot)
         self._give_crowd(frame)
         for subscription in list(self._others.values()):
             subscription.offer_state(snapshot.revision, frame)
         if snapshot.is_finished:
             for reader in list(self.subscriptions):
                 reader.on_topic_end()
-
-    async def _pull_events(self, upto: int) -> None:
-        while (self.seq or 0) < upto:
-            found = await read_in_thread(self._event_frames, self.seq or 0, READ_EVENTS)
-            if not found:
-                return
-            for frame in found:
-                if frame.seq <= (self.seq or 0):
-                    continue  # a join in between has moved us on
-                self.seq = frame.seq
-                self._give_crowd(frame)
-                for subscription in list(self._others.values()):
-                    subscription.offer_event(frame)
 
     def _give_crowd(self, frame: Frame) -> None:
         for reader in self._crowd.write(frame):
