@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple
 
 from sessionsite.common.errors import Missing
@@ -58,11 +59,11 @@ class Subscription:
 
 
 class Look(NamedTuple):
-    """What the database showed to a thread, encoded there; ready to be sent."""
+    """What the database showed to a thread, encoded there. state: None when readers have it already."""
 
     snapshot: Snapshot
     events: list[Frame]
-    state: Frame
+    state: Frame | None
 
 
 class Feed:
@@ -115,41 +116,38 @@ class Feed:
     def look_soon(self, revision: int | None, seq: int | None, *, urgent: bool) -> bool:
         """Whether this change is seen to without `wake`: it is no news, or a thread is sent to look for it.
 
-        Called in the committing thread: what it reads of the event loop's may be old, never newer than the
-        commit. A thread that is sent starts after the commit.
+        Called in the committing thread, after the commit: a look that is noted or sent here begins later and
+        sees it.
         """
-        is_known = self._is_dirty and (self._urgent.is_set() or not urgent)  # a look begins after this
-        if is_known or not self.is_behind(revision, seq):
+        has_been_noted = self._is_dirty and (self._urgent.is_set() or not urgent) and self._looking.locked()
+        if has_been_noted or not self.is_behind(revision, seq):
             return True
-        if self.revision < 0 or not (urgent or self._wait_s() <= 0):
-            return False
-        if not self._looking.acquire(blocking=False):
+        is_due = urgent or self._wait_s() <= 0
+        if self.revision < 0 or not is_due or not self._looking.acquire(blocking=False):
             return False
         try:
-            start_reading(self._look_and_tell)
+            start_reading(self._look, self._tell)
         except RuntimeError:  # the process ends
             self._looking.release()
             return False
         return True
 
-    def _look_and_tell(self) -> None:
-        """Called in a thread; the event loop hears of it when all bytes are there."""
-        try:
-            found, has_failed = self._look(), False
-        except Exception:
-            found, has_failed = None, True
+    def _tell(self, looked: Future) -> None:
+        """Called in the thread that has looked: the event loop hears of it when all bytes are there."""
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._take, found, has_failed)
+            self._loop.call_soon_threadsafe(self._take, looked)
 
-    def _take(self, found: Look | None, has_failed: bool) -> None:
+    def _take(self, looked: Future) -> None:
         """What a thread found goes to the readers; what it could not do is left to a pull."""
         self._looking.release()
         if not self.subscriptions:
             return
-        if has_failed or (found is not None and not self._give(found)):
+        if looked.cancelled() or looked.exception() is not None:
             self.wake(urgent=True)
-        elif found is None:
+        elif (found := looked.result()) is None:
             self._end()
+        elif not self._give(found):
+            self.wake(urgent=True)
         elif self._is_dirty:
             self.wake()
 
@@ -208,7 +206,8 @@ class Feed:
             return None
         after = self.seq or 0
         events = self._event_frames(after, READ_EVENTS) if (snapshot.seq or 0) > after else []
-        return Look(snapshot, events, state_frame(self.name, snapshot))
+        is_news = snapshot.revision > self.revision  # which grows, so what is no news now never is
+        return Look(snapshot, events, state_frame(self.name, snapshot) if is_news else None)
 
     def _give(self, found: Look) -> bool:
         """Events, then the state; False while there are more events before that state."""
@@ -219,7 +218,7 @@ class Feed:
                 self._give_event(frame)
         if found.events and (self.seq or 0) < (snapshot.seq or 0):
             return False
-        if snapshot.revision > self.revision:
+        if found.state is not None and snapshot.revision > self.revision:
             self._give_state(snapshot, found.state)
         self._gather_crowd()
         return True

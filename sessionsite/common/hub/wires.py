@@ -66,7 +66,8 @@ class UvicornSocket(_UvicornWire):
 class UvicornStream(_UvicornWire):
     @property
     def form(self) -> str | None:
-        return "http_chunk" if self._protocol.chunked_encoding else None  # HTTP/1.0 has no chunks
+        """None while the answer has no head, which says that there are chunks."""
+        return "http_chunk" if self._protocol.chunked_encoding else None
 
     def write(self, frame: Frame) -> bool:
         cycle, transport = self._protocol, self.transport
