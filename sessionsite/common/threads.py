@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
@@ -34,6 +34,14 @@ async def read_in_thread(func: Callable[..., Result], *args) -> Result:
     """func(*args), which reads the database, off the event loop."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(pool("live", LIVE_READERS), _with_fresh_connection, func, args)
+
+
+def start_reading(func: Callable[[], Result], then: Callable[[Future[Result]], None]) -> None:
+    """func(), which reads the database, runs soon, and then(its future) after it, both in a thread.
+
+    May be called in any thread. Raises RuntimeError when the process ends.
+    """
+    pool("live", LIVE_READERS).submit(_with_fresh_connection, func, ()).add_done_callback(then)
 
 
 async def write_in_thread(func: Callable[..., Result], *args) -> Result:

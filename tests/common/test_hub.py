@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from sessionsite.common import live
 from sessionsite.common.hub import TooManyReaders, TooManyTopics, feed, get_hub, shutdown, stats
 from sessionsite.common.hub.reader import ACK_WINDOW
 from sessionsite.common.live import NoEvents, Topic, UnknownTopic
-from tests.common.things import ANN, Card, Listener, Things
+from tests.common.things import ANN, Card, Gate, Listener, Things
 from tests.waiting import live_tasks, until
 
 
@@ -196,6 +197,73 @@ async def test_a_read_that_fails_is_tried_again(hub, things, monkeypatch):
     things.failures = 2
     things.change("a")
     await ann.sees(1)
+
+
+async def test_a_look_that_fails_falls_back_to_the_next_at_once(hub, things, monkeypatch):
+    monkeypatch.setattr(feed, "RETRY_S", 30.0)
+    ann = await Listener(hub).follow("thing:a")
+    things.failures = 1
+    things.change("a", urgent=True)
+    await ann.sees(1, within_s=2)
+
+
+async def test_what_was_read_before_a_reader_joined_does_not_take_it_back(hub, things):
+    ann = await Listener(hub).follow("thing:a")
+    held = things.snapshot_gate
+    held.shut()
+    things.change("a", urgent=True)
+    await held.reached()  # a thread has read revision 1
+    things.snapshot_gate = Gate()
+    things.change("a", announce=False)
+    bob = await Listener(hub).follow("thing:a")
+    held.open()
+    await ann.sees(2)
+    for reader, revisions in ((ann, [0, 1, 2]), (bob, [2])):
+        await until(lambda reader=reader, last=revisions[-1]: reader.revision == last)
+        assert [frame["revision"] for frame in reader.frames] == revisions
+
+
+async def test_a_change_during_a_look_is_looked_for_again(hub, things):
+    ann = await Listener(hub).follow("thing:a")
+    things.snapshot_gate.shut()
+    things.change("a", urgent=True)
+    await things.snapshot_gate.reached()
+    things.change("a", urgent=True)
+    things.snapshot_gate.open()
+    await ann.sees(2, within_s=0.8)  # by the wake-up, not by the check of each second
+
+
+async def test_commits_in_many_threads_end_with_the_last_and_never_go_back(hub, things, monkeypatch):
+    monkeypatch.setattr(feed, "FRAME_INTERVAL_S", 0.002)
+    readers = [await Listener(hub).follow("thing:a") for _ in range(3)]
+    one_at_a_time = threading.Lock()
+
+    def write(number: int) -> None:
+        for each in range(60):
+            with one_at_a_time:  # as the database does
+                things.append("a", announce=False)
+                things.change("a", announce=False)
+                thing = things.things["a"]
+                revision, seq = thing.revision, len(thing.events)
+            live._wake("thing:a", revision, seq, (number + each) % 3 == 0)
+
+    await asyncio.gather(*(asyncio.to_thread(write, number) for number in range(4)))
+    for reader in readers:
+        await reader.sees(240, within_s=0.8)
+        await until(lambda reader=reader: len(reader.seqs) >= 240, what="all events")
+        assert reader.seqs == list(range(1, 241))
+        revisions = [frame["revision"] for frame in reader.frames if "revision" in frame]
+        assert revisions == sorted(set(revisions))
+
+
+async def test_a_commit_that_nobody_here_reads_does_not_wake_the_loop(hub, things, monkeypatch):
+    called: list[object] = []
+    monkeypatch.setattr(hub, "_on_own_commit", lambda *change: called.append(change))
+    things.make("b")
+    await Listener(hub).follow("thing:a")
+    things.change("b", urgent=True)
+    await asyncio.sleep(0)
+    assert called == []
 
 
 # --- events -------------------------------------------------------------------------------------------------
@@ -494,7 +562,7 @@ async def test_a_slow_reader_is_folded_then_closed_while_others_go_on(hub, thing
 async def test_a_reader_is_too_slow_after_a_minute_in_which_it_took_nothing_and_never_before(
     hub, things, monkeypatch, uses_acks
 ):
-    now_s = [hub.time()]
+    now_s = [float(int(hub.time()))]  # whole seconds: sums of them are exact
     monkeypatch.setattr(hub, "time", lambda: now_s[0])
     slow = await Listener(hub, uses_acks=uses_acks).follow("thing:a")
 

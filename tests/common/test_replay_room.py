@@ -37,6 +37,8 @@ async def hub(things):
 class Narrow:
     """A connection whose buffer takes `room` frames; `drains` says whether its peer reads."""
 
+    form = None
+
     def __init__(self, room: int) -> None:
         self.room = self.left = room
         self.drains = asyncio.Event()

@@ -85,6 +85,8 @@ class Leaving:
 class _Detour:
     """The short way of a connection for frames that change their form."""
 
+    form = None
+
     def __init__(self, wire: Wire, stream: LinnetStream) -> None:
         self.writable, self.abort = wire.writable, wire.abort
         self._wire, self._stream = wire, stream

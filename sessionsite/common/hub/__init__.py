@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sessionsite.common import live
 from sessionsite.common.access import Caller
 from sessionsite.common.errors import DomainError
-from sessionsite.common.hub.feed import Feed, Subscription
+from sessionsite.common.hub.feed import Feed
 from sessionsite.common.hub.frames import error_frame, heartbeat_frame
 from sessionsite.common.hub.presence import Presence
 from sessionsite.common.hub.reader import Credential, Reader
@@ -66,12 +66,26 @@ class Hub:
     # --- changes ----------------------------------------------------------------------------------------
 
     def on_commit(self, topic: str, revision: int | None, seq: int | None, urgent: bool) -> None:
-        """A change was committed in this process; called in the committing thread."""
+        """A change was committed in this process; called in the committing thread, which waits for nothing.
+
+        The event loop is woken when the frames are there, and before only for what a thread cannot do.
+        """
+        if self._loop.is_closed():
+            self._forget_loop()
+            return
+        feed = self.feeds.get(topic)  # a reader that joins later than this reads later than the commit
+        is_seen_to = feed is None or feed.look_soon(revision, seq, urgent=urgent)
+        if is_seen_to and not self.relay.is_in_use:
+            return
+        call = self.relay.tell if is_seen_to else self._on_own_commit
         try:
-            self._loop.call_soon_threadsafe(self._on_own_commit, topic, revision, seq, urgent)
+            self._loop.call_soon_threadsafe(call, topic, revision, seq, urgent)
         except RuntimeError:  # the loop has ended
-            live.remove_listener(self.on_commit)
-            _hubs.pop(self._loop, None)
+            self._forget_loop()
+
+    def _forget_loop(self) -> None:
+        live.remove_listener(self.on_commit)
+        _hubs.pop(self._loop, None)
 
     def _on_own_commit(self, topic: str, revision: int | None, seq: int | None, urgent: bool) -> None:
         self.relay.tell(topic, revision, seq, urgent)
@@ -128,7 +142,7 @@ class Hub:
         if len(reader.feeds) >= TOPICS_PER_READER:
             raise TooManyTopics(f"One connection follows at most {TOPICS_PER_READER} topics.", topic=topic)
         feed = self.feeds.get(topic) or self._open(topic, family, name)
-        subscription = feed.subscriptions[reader] = Subscription(reader)
+        subscription = feed.add(reader)
         reader.feeds[topic] = feed
         try:
             if reader.is_watching:  # before the snapshot: what is watched does not end while it is read
@@ -155,7 +169,7 @@ class Hub:
         return feed
 
     def drop(self, feed: Feed, reader: Reader) -> None:
-        feed.subscriptions.pop(reader, None)
+        feed.remove(reader)
         if reader.is_watching and self.feeds.get(feed.name) is feed:
             self.presence.tell(feed.name, feed.watching)
         if not feed.subscriptions and self.feeds.get(feed.name) is feed:
@@ -182,10 +196,11 @@ class Hub:
         by_family: dict[live.Topic, list[Feed]] = defaultdict(list)
         for feed in self.feeds.values():
             by_family[feed.topic].append(feed)
+        names = {family: [feed.short_name for feed in feeds] for family, feeds in by_family.items()}
+        found = await read_in_thread(_revisions_of, names)
         for family, feeds in by_family.items():
-            numbers = await read_in_thread(family.revisions, [feed.short_name for feed in feeds])
             for feed in feeds:
-                known = numbers.get(feed.short_name)
+                known = found[family].get(feed.short_name)
                 if known is None or feed.is_behind(*known):  # gone, or ahead of us
                     feed.wake()
 
@@ -197,9 +212,8 @@ class Hub:
         by_credential: dict[Credential, list[Reader]] = defaultdict(list)
         for reader in self.readers:
             by_credential[reader.credential].append(reader)
-        for credential, readers in by_credential.items():
-            caller = await read_in_thread(credential.caller_now)
-            for reader in readers:
+        for credential, caller in (await read_in_thread(_callers_of, list(by_credential))).items():
+            for reader in by_credential[credential]:
                 if caller is None:
                     reader.close(CLOSE_DEAD_CREDENTIAL)
                 elif caller != reader.caller:
@@ -253,6 +267,15 @@ class Hub:
         live.remove_listener(self.on_commit)
         await self.presence.close()
         await self.relay.close()
+
+
+def _revisions_of(names: dict[live.Topic, list[str]]) -> dict[live.Topic, dict]:
+    """Called in a thread, once for all topics: each way there and back wakes two threads."""
+    return {family: family.revisions(some) for family, some in names.items()}
+
+
+def _callers_of(credentials: list[Credential]) -> dict[Credential, Caller | None]:
+    return {credential: credential.caller_now() for credential in credentials}
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, NamedTuple
 
 from sessionsite.common.errors import Missing
+from sessionsite.common.hub.crowd import Crowd
 from sessionsite.common.hub.frames import (
     Frame,
     error_frame,
@@ -16,7 +21,7 @@ from sessionsite.common.hub.frames import (
     state_frame,
 )
 from sessionsite.common.live import Snapshot, Topic
-from sessionsite.common.threads import read_in_thread
+from sessionsite.common.threads import read_in_thread, start_reading
 
 if TYPE_CHECKING:
     from sessionsite.common.hub.reader import Reader
@@ -53,12 +58,26 @@ class Subscription:
             self.reader.put(frame)
 
 
+class Look(NamedTuple):
+    """What the database showed to a thread, encoded there. state: None when readers have it already."""
+
+    snapshot: Snapshot
+    events: list[Frame]
+    state: Frame | None
+
+
 class Feed:
-    """The readers of one topic and the newest state and seq that they were given."""
+    """The readers of one topic and the newest state and seq that they were given.
+
+    One thread at a time looks for all of them: whoever has taken `_looking`, which is given back on the event
+    loop. A change that comes meanwhile is noted there (`_is_dirty`) and looked for right after.
+    """
 
     def __init__(self, name: str, topic: Topic, short_name: str) -> None:
         self.name, self.topic, self.short_name = name, topic, short_name
         self.subscriptions: dict[Reader, Subscription] = {}
+        self._crowd = Crowd()  # those that get all that is new from now on, and get it the short way
+        self._others: dict[Reader, Subscription] = {}  # those that are asked one by one
         self.revision = -1
         self.seq: int | None = None
         self.newest: Snapshot | None = None
@@ -67,6 +86,17 @@ class Feed:
         self._is_dirty = False
         self._urgent = asyncio.Event()
         self._pulling: asyncio.Task | None = None
+        self._looking = threading.Lock()
+
+    def add(self, reader: Reader) -> Subscription:
+        """`reader` is among the readers, and gets nothing before it has joined."""
+        subscription = self.subscriptions[reader] = self._others[reader] = Subscription(reader)
+        return subscription
+
+    def remove(self, reader: Reader) -> None:
+        self.leave_crowd(reader)
+        self.subscriptions.pop(reader, None)
+        self._others.pop(reader, None)
 
     @property
     def numbers(self) -> tuple[int, int | None]:
@@ -83,6 +113,44 @@ class Feed:
             return True
         return (revision or 0) > self.revision or (seq is not None and seq > (self.seq or 0))
 
+    def look_soon(self, revision: int | None, seq: int | None, *, urgent: bool) -> bool:
+        """Whether this change is seen to without `wake`: it is no news, or a thread is sent to look for it.
+
+        Called in the committing thread, after the commit: a look that is noted or sent here begins later and
+        sees it.
+        """
+        has_been_noted = self._is_dirty and (self._urgent.is_set() or not urgent) and self._looking.locked()
+        if has_been_noted or not self.is_behind(revision, seq):
+            return True
+        is_due = urgent or self._wait_s() <= 0
+        if self.revision < 0 or not is_due or not self._looking.acquire(blocking=False):
+            return False
+        try:
+            start_reading(self._look, self._tell)
+        except RuntimeError:  # the process ends
+            self._looking.release()
+            return False
+        return True
+
+    def _tell(self, looked: Future) -> None:
+        """Called in the thread that has looked: the event loop hears of it when all bytes are there."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._take, looked)
+
+    def _take(self, looked: Future) -> None:
+        """What a thread found goes to the readers; what it could not do is left to a pull."""
+        self._looking.release()
+        if not self.subscriptions:
+            return
+        if looked.cancelled() or looked.exception() is not None:
+            self.wake(urgent=True)
+        elif (found := looked.result()) is None:
+            self._end()
+        elif not self._give(found):
+            self.wake(urgent=True)
+        elif self._is_dirty:
+            self.wake()
+
     def wake(self, *, urgent: bool = False) -> None:
         """Pull soon: at once when urgent, otherwise within the frame rate. The last change always arrives.
 
@@ -91,7 +159,7 @@ class Feed:
         self._is_dirty = True
         if urgent:
             self._urgent.set()
-        if self._pulling is None and self.revision >= 0:
+        if self.revision >= 0 and self._looking.acquire(blocking=False):
             self._pulling = self._loop.create_task(self._pull_while_dirty(), name=f"feed {self.name}")
 
     async def _pull_while_dirty(self) -> None:
@@ -108,9 +176,14 @@ class Feed:
                     await asyncio.sleep(RETRY_S)
         finally:
             self._pulling = None
+            self._looking.release()
+
+    def _wait_s(self) -> float:
+        """How long the next frame that is not urgent has to wait."""
+        return self._sent_at + FRAME_INTERVAL_S - time.monotonic()
 
     async def _await_turn(self) -> None:
-        wait_s = self._sent_at + FRAME_INTERVAL_S - self._loop.time()
+        wait_s = self._wait_s()
         if wait_s > 0 and not self._urgent.is_set():
             try:
                 await asyncio.wait_for(self._urgent.wait(), wait_s)
@@ -118,35 +191,75 @@ class Feed:
                 return
 
     async def _pull(self) -> None:
-        snapshot = await read_in_thread(self.topic.snapshot, self.short_name)
-        if snapshot is None:
+        found = await read_in_thread(self._look)
+        if found is None:
             self._end()
             return
-        self._sent_at = self._loop.time()
-        if snapshot.seq is not None:
-            await self._pull_events(snapshot.seq)
-        if snapshot.revision > self.revision:
-            self._give_state(snapshot)
+        while not self._give(found):
+            more = await read_in_thread(self._event_frames, self.seq or 0, READ_EVENTS)
+            found = found._replace(events=more)
 
-    def _give_state(self, snapshot: Snapshot) -> None:
+    def _look(self) -> Look | None:
+        """Called in a thread, the encoding included: the event loop goes on meanwhile."""
+        snapshot = self.topic.snapshot(self.short_name)
+        if snapshot is None:
+            return None
+        after = self.seq or 0
+        events = self._event_frames(after, READ_EVENTS) if (snapshot.seq or 0) > after else []
+        is_news = snapshot.revision > self.revision  # which grows, so what is no news now never is
+        return Look(snapshot, events, state_frame(self.name, snapshot) if is_news else None)
+
+    def _give(self, found: Look) -> bool:
+        """Events, then the state; False while there are more events before that state."""
+        snapshot = found.snapshot
+        self._sent_at = time.monotonic()
+        for frame in found.events:
+            if frame.seq > (self.seq or 0):  # a join in between may have moved us on
+                self._give_event(frame)
+        if found.events and (self.seq or 0) < (snapshot.seq or 0):
+            return False
+        if found.state is not None and snapshot.revision > self.revision:
+            self._give_state(snapshot, found.state)
+        self._gather_crowd()
+        return True
+
+    def _give_event(self, frame: Frame) -> None:
+        self.seq = frame.seq
+        self._give_crowd(frame)
+        for subscription in list(self._others.values()):
+            subscription.offer_event(frame)
+
+    def _give_state(self, snapshot: Snapshot, frame: Frame) -> None:
         self.revision, self.newest = snapshot.revision, snapshot
-        frame = state_frame(self.name, snapshot)
-        for subscription in list(self.subscriptions.values()):
+        self._give_crowd(frame)
+        for subscription in list(self._others.values()):
             subscription.offer_state(snapshot.revision, frame)
-            if snapshot.is_finished:
-                subscription.reader.on_topic_end()
+        if snapshot.is_finished:
+            for reader in list(self.subscriptions):
+                reader.on_topic_end()
 
-    async def _pull_events(self, upto: int) -> None:
-        while (self.seq or 0) < upto:
-            found = await read_in_thread(self._event_frames, self.seq or 0, READ_EVENTS)
-            if not found:
-                return
-            for frame in found:
-                if frame.seq <= (self.seq or 0):
-                    continue  # a join in between has moved us on
-                self.seq = frame.seq
-                for subscription in list(self.subscriptions.values()):
-                    subscription.offer_event(frame)
+    def _give_crowd(self, frame: Frame) -> None:
+        for reader in self._crowd.write(frame):
+            self.leave_crowd(reader)
+            reader.put(frame)
+
+    def _gather_crowd(self) -> None:
+        """Whoever waits for nothing, and needs to be kept from nothing, is one of many from now on."""
+        for reader, subscription in list(self._others.items()):
+            is_level = subscription.revision <= self.revision and (subscription.seq or 0) <= (self.seq or 0)
+            if subscription.is_ready and is_level and (wire := reader.crowd_wire) is not None:
+                del self._others[reader]
+                self._crowd.add(reader, wire)
+
+    def leave_crowd(self, reader: Reader) -> None:
+        """`reader` is asked before each frame again; what it has is what the crowd was given."""
+        if reader in self._crowd:
+            subscription = self._others[reader] = self.subscriptions[reader]
+            subscription.revision, subscription.seq = self.numbers
+            reader.note_sent(self._crowd.remove(reader))
+
+    def crowd_frames_of(self, reader: Reader) -> int:
+        return self._crowd.frames_of(reader)
 
     def _event_frames(self, after: int, limit: int) -> list[Frame]:
         """Called in a thread: what is read there is encoded there, and the event loop goes on meanwhile."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,6 +37,9 @@ class Reader:
     send: takes one frame; it may wait. wire: the short way, where the server is known. on_close: called
     once with a close code; it must not wait. Nothing is sent before `open`. A reader that acknowledges
     (`uses_acks`) has at most ACK_WINDOW frames on their way. `is_watching`: it counts as somebody who looks.
+
+    `_direct` is the wire while nothing stands between a frame and it; such a reader may be in the crowds of
+    its feeds, whose frames do not come by here.
     """
 
     def __init__(
@@ -59,11 +63,13 @@ class Reader:
         self.feeds: dict[str, Feed] = {}
         self.heartbeat_at = hub.time()
         self.stuck_since: float | None = None  # since when frames wait and none leaves
-        self.sent_frames = self.acked_frames = 0
+        self._sent = self.acked_frames = 0
+        self._upto = ACK_WINDOW if uses_acks else sys.maxsize  # so many frames may have been sent
         self.close_code: int | None = None
         self._is_finished = False  # its topic has ended: what waits is sent, then the stream ends
         self._is_open = False
         self._pumping: asyncio.Task | None = None
+        self._direct: Wire | None = None
         self._acked = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -73,28 +79,53 @@ class Reader:
         self._is_open = True
         if self.outbox or self._is_finished:
             self._start_pump()
+        self._note_way()
 
     def put(self, frame: Frame, *, is_replay: bool = False) -> None:
-        if self.close_code is not None:
-            return
-        if self._is_idle() and self._wire is not None and self._wire.write(frame):
-            self.sent_frames += 1
-            return
+        wire = self._direct
+        if wire is not None and self._sent < self._upto and wire.write(frame):
+            self._sent += 1
+        elif self.close_code is None:
+            self._keep(frame, is_replay=is_replay)
+
+    def _keep(self, frame: Frame, *, is_replay: bool) -> None:
+        """The frame waits in the outbox, and the pump is on it once the connection is ready."""
         self.outbox.put(frame, is_replay=is_replay)
         if not self.outbox.has_room:
             self._has_room.clear()
         if self._is_open and self._pumping is None:
             self._start_pump()
 
-    def _is_idle(self) -> bool:
-        return self._is_open and self._pumping is None and not self.outbox and self._has_window()
+    def _note_way(self) -> None:
+        """Called when something begins or ceases to stand between a frame and the wire."""
+        is_free = self._is_open and self._pumping is None and self.close_code is None and not self.outbox
+        self._direct = self._wire if is_free else None
+        if self._direct is None:
+            for feed in self.feeds.values():
+                feed.leave_crowd(self)
+
+    @property
+    def crowd_wire(self) -> Wire | None:
+        """The wire while anybody may write to it; None for a reader that acknowledges, which has a window."""
+        wire = self._direct
+        return wire if wire is not None and wire.form and not self.uses_acks else None
+
+    @property
+    def sent_frames(self) -> int:
+        return self._sent + sum(feed.crowd_frames_of(self) for feed in self.feeds.values())
+
+    def note_sent(self, frames: int) -> None:
+        """So many frames went out as a part of a crowd."""
+        self._sent += frames
 
     def _has_window(self) -> bool:
-        return not self.uses_acks or self.sent_frames - self.acked_frames < ACK_WINDOW
+        return self._sent < self._upto
 
     def ack(self, frames: int) -> None:
         """The client has taken that many frames since it connected."""
         self.acked_frames = max(self.acked_frames, min(frames, self.sent_frames))
+        if self.uses_acks:
+            self._upto = self.acked_frames + ACK_WINDOW
         self._acked.set()
 
     def on_topic_end(self) -> None:
@@ -106,6 +137,7 @@ class Reader:
     def _start_pump(self) -> None:
         if self._pumping is None and self.close_code is None:
             self._pumping = asyncio.get_running_loop().create_task(self._pump(), name="pump")
+            self._note_way()
 
     async def _pump(self) -> None:
         """Send what waits, in order, at the connection's own pace."""
@@ -114,7 +146,7 @@ class Reader:
                 self.stuck_since = self.stuck_since or self._hub.time()
                 await self._await_room()
                 if not self._write_waiting() and (frame := self.outbox.take()) is not None:
-                    self.sent_frames += 1
+                    self._sent += 1
                     await self._send(frame)
                 self.stuck_since = None
                 if self.outbox.has_room:
@@ -127,18 +159,19 @@ class Reader:
             self.close(CLOSE_LOST)
         finally:
             self._pumping = None
+            self._note_way()
         if self._is_finished and not self.outbox:
             self.close(1000)
 
     def _write_waiting(self) -> bool:
         """Whether something that waited went the short way: as much as the connection takes at once."""
-        before = self.sent_frames
+        before = self._sent
         while self._wire is not None and self._has_window() and (frame := self.outbox.first) is not None:
             if not self._wire.write(frame):
                 break
             self.outbox.take()
-            self.sent_frames += 1
-        return self.sent_frames > before
+            self._sent += 1
+        return self._sent > before
 
     async def _await_room(self) -> None:
         if self._wire is not None:
@@ -162,6 +195,7 @@ class Reader:
         if self.close_code is not None:
             return
         self.close_code = code
+        self._note_way()
         self.outbox.keep_errors()
         for topic in list(self.feeds):
             self.leave(topic)

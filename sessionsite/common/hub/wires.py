@@ -19,6 +19,9 @@ POLL_S = (0.001, 0.05)  # pauses between two looks at a full buffer, where the s
 
 
 class Wire(Protocol):
+    form: str | None  # the part of a frame that `write` hands to `transport`; None: it does more than that
+    transport: Any
+
     def write(self, frame: Frame) -> bool:
         """The frame is in the server's buffer; False when it is full or closed, then use `send`."""
 
@@ -33,56 +36,67 @@ class _UvicornWire:
     """Its `send` waits by itself while the buffer is full."""
 
     def __init__(self, protocol: Any) -> None:
-        self._protocol = protocol
+        self._protocol, self.transport = protocol, protocol.transport
 
     async def writable(self) -> None:
         return
 
     def abort(self) -> None:
-        self._protocol.transport.abort()
-
-    def _has_room(self) -> bool:
-        transport = self._protocol.transport
-        return not transport.is_closing() and transport.get_write_buffer_size() < FULL_BYTES
+        self.transport.abort()
 
 
 class UvicornSocket(_UvicornWire):
     """A server's frames are not masked and here not compressed: the same bytes for every reader."""
 
+    form = "websocket_bytes"
+
     def write(self, frame: Frame) -> bool:
-        protocol = self._protocol
-        if protocol.close_sent or protocol.disconnected or not self._has_room():
+        protocol, transport = self._protocol, self.transport
+        if (
+            protocol.close_sent
+            or protocol.disconnected
+            or transport.is_closing()
+            or transport.get_write_buffer_size() >= FULL_BYTES
+        ):
             return False
-        protocol.transport.write(frame.websocket_bytes)
+        transport.write(frame.websocket_bytes)
         return True
 
 
 class UvicornStream(_UvicornWire):
+    @property
+    def form(self) -> str | None:
+        """None while the answer has no head, which says that there are chunks."""
+        return "http_chunk" if self._protocol.chunked_encoding else None
+
     def write(self, frame: Frame) -> bool:
-        cycle = self._protocol
+        cycle, transport = self._protocol, self.transport
         if (
             cycle.disconnected
             or cycle.response_complete
             or not cycle.chunked_encoding
-            or not self._has_room()
+            or transport.is_closing()
+            or transport.get_write_buffer_size() >= FULL_BYTES
         ):
             return False
-        cycle.transport.write(frame.http_chunk)
+        transport.write(frame.http_chunk)
         return True
 
 
 class _DaphneWire:
     """daphne's `send` never waits: the buffer below it is watched here."""
 
+    form = None
+
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
 
     @property
-    def _transport(self) -> Any:
+    def transport(self) -> Any:
         return self._protocol.transport
 
     def _buffered_bytes(self) -> int:
-        transport = self._transport
+        transport = self.transport
         return len(transport.dataBuffer) + transport._tempDataLen
 
     async def writable(self) -> None:
@@ -92,7 +106,7 @@ class _DaphneWire:
             pause_s = min(2 * pause_s, longest_s)
 
     def abort(self) -> None:
-        self._transport.abortConnection()
+        self.transport.abortConnection()
 
 
 class DaphneSocket(_DaphneWire):
@@ -105,7 +119,7 @@ class DaphneSocket(_DaphneWire):
 
 class DaphneStream(_DaphneWire):
     @property
-    def _transport(self) -> Any:
+    def transport(self) -> Any:
         return self._protocol.channel.transport
 
     def write(self, frame: Frame) -> bool:
@@ -144,7 +158,7 @@ def _can_be_watched(wire: Any) -> bool:
         if isinstance(wire, _DaphneWire):
             wire._buffered_bytes()
         else:
-            wire._protocol.transport.get_write_buffer_size()
+            wire.transport.get_write_buffer_size()
     except AttributeError:
         return False
     return True
