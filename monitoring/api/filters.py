@@ -28,7 +28,11 @@ class MonitorFilters(OrganisationFilters):
 
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset)
-        return queryset if self.form.cleaned_data.get("archived") else queryset.present()
+        return queryset if self.form.cleaned_data.get("archived") else self.unasked(queryset)
+
+    @staticmethod
+    def unasked(queryset):
+        return queryset.present()
 
 
 class PictureFilters(filters.FilterSet):
@@ -54,7 +58,11 @@ class PictureFilters(filters.FilterSet):
 
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset)
-        return queryset if self.form.cleaned_data.get("deleted") else queryset.kept()
+        return queryset if self.form.cleaned_data.get("deleted") else self.unasked(queryset)
+
+    @staticmethod
+    def unasked(queryset):
+        return queryset.kept()
 
 
 class ImageFilters(OrganisationFilters, PictureFilters):
