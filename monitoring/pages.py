@@ -125,7 +125,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
     organisation = chosen_organisation(request, caller)
     visible = Session.objects.visible_to(caller).filter(organisation=organisation).for_messages()
     history = History(request.GET, Monitor.objects.filter(organisation=organisation))
-    found = rows_of(history.apply(visible), SESSION_ROW)
+    found = rows_of(history.apply(visible, organisation), SESSION_ROW)
     rows, newer, older = _paged(request, found, ["-started_at", "-id"])
     return show(
         request, "sessions", organisation, caller, filters=history.fields, chips=history.chips(request.path),
