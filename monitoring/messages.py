@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from monitoring.models import Image, PictureEditor, Tag
+from monitoring.store import boxes_of
 from sessionsite.common.clock import iso
 from sessionsite.common.rows import row_of
 
@@ -121,8 +122,7 @@ def image_json(image: Image) -> dict:
 def image_rows_json(rows: Sequence) -> list[dict]:
     """The same of each of these rows of IMAGE_ROW, in one query."""
     boxes: dict[int, list[tuple]] = defaultdict(list)
-    tags = Tag.objects.filter(image_id__in=[row.id for row in rows]).order_by("pk")
-    for image_id, *values in tags.values_list("image_id", *TAG_COLUMNS):
+    for image_id, *values in boxes_of([row.id for row in rows]):
         boxes[image_id].append(values)
     return [_image_json(row, [box_json(row.key, *box) for box in boxes.get(row.id, ())]) for row in rows]
 

@@ -12,7 +12,8 @@ NAMES = [
     "back\\slash", "Éclair", "éclair", "straße", "STRASSE", "😀 night", "",
 ]  # fmt: skip
 ASKED = [
-    "batch 7", "BATCH", "bat", "100 %", "100", "under_", "it'", "back\\", "É", "é", "straß", "STRASS", "😀", "Z",
+    "batch 7", "BATCH", "bat", "100 %", "100", "under_", "it'", "back\\", "É", "é", "straß", "STRASS",
+    "😀", "Z",
 ]  # fmt: skip
 
 
