@@ -93,12 +93,14 @@ def pages_of(filled: dict[str, Any]) -> dict[str, str]:
         )
         pages[f"{noun}, by label, common"] = f"/api/v1/{noun}/?limit=50&label=DEFECT"
         pages[f"{noun}, by label, rare"] = f"/api/v1/{noun}/?limit=50&label=rare"
-    pages["sessions, by beginning of name"] = "/api/v1/sessions/?limit=50&q=Batch%20000000"
+    for how, text in (("common", "batch"), ("rare", "batch%200000001"), ("none", "batch%209")):
+        pages[f"sessions, by beginning of name, {how}"] = f"/api/v1/sessions/?limit=50&q={text}"
     pages["images, of a session"] = f"/api/v1/images/?limit=50&session={filled['session']}"
     pages["images, by tag, common"] = "/api/v1/images/?limit=50&tag=scratch"
     pages["images, by tag, rare"] = "/api/v1/images/?limit=50&tag=rare-box"
     pages["events, newest"] = "/api/v1/events/?limit=50"
     pages["history page"] = "/sessions/"
+    pages["history page, by beginning of name, rare"] = "/sessions/?q=batch%200000001"
     pages["admin, sessions"] = "/admin/sessions_app/session/"
     pages["admin, images"] = "/admin/monitoring/image/"
     pages["admin, sessions by key"] = f"/admin/sessions_app/session/?q={filled['session']}"

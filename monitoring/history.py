@@ -12,6 +12,7 @@ from django.http import QueryDict
 from sessions_app.api.filters import SessionFilters
 from sessions_app.models import Session
 from sessions_app.states import Kind, State
+from sessionsite.accounts.models import Organisation
 from sessionsite.common.clock import iso
 
 MAX_CHARS = 100
@@ -95,9 +96,9 @@ class History:
             return [(state.value, STATE_WORDS.get(state, state.value)) for state in State]
         return None
 
-    def apply(self, sessions: QuerySet) -> QuerySet:
-        """The sessions that fit every filter."""
-        return SessionFilters(self._asked(), sessions).qs
+    def apply(self, sessions: QuerySet, organisation: Organisation) -> QuerySet:
+        """Those of the organisation's sessions that fit every filter."""
+        return SessionFilters(self._asked(), sessions, owners={organisation.pk}).qs
 
     def csv_address(self, organisation: str) -> str:
         """Where the same sessions are as CSV, all of them."""

@@ -26,13 +26,14 @@ from monitoring.messages import image_json
 from monitoring.models import Image, Monitor
 from monitoring.state import fleet_state, monitor_state
 from sessions_app.api.filters import EventFilters
-from sessions_app.messages import event_json, session_json
+from sessions_app.messages import SESSION_ROW, event_json, session_json, session_rows_json
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.models import Organisation
 from sessionsite.accounts.services import caller_of_user
 from sessionsite.common.access import RIGHTS, ROLE_RIGHTS, Caller
 from sessionsite.common.api.pagination import KeysetPagination, RowComparison
 from sessionsite.common.errors import DomainError
+from sessionsite.common.rows import rows_of
 
 BAR_PAGES = [("wall", "Wall"), ("events", "Events"), ("sessions", "Sessions"), ("review", "Review")]
 LEVELS = {"warning": "warning,error", "error": "error"}  # of the events page -> severities
@@ -124,24 +125,28 @@ def sessions(request: HttpRequest) -> HttpResponse:
     organisation = chosen_organisation(request, caller)
     visible = Session.objects.visible_to(caller).filter(organisation=organisation).for_messages()
     history = History(request.GET, Monitor.objects.filter(organisation=organisation))
-    rows, newer, older = _paged(request, history.apply(visible), ["-started_at", "-pk"])
+    found = rows_of(history.apply(visible, organisation), SESSION_ROW)
+    rows, newer, older = _paged(request, found, ["-started_at", "-id"])
     return show(
         request, "sessions", organisation, caller, filters=history.fields, chips=history.chips(request.path),
-        sessions=[_row(session) for session in rows], newer=newer, older=older,
+        sessions=_lines(rows), newer=newer, older=older,
         csv=history.csv_address(organisation.slug), **_picked(request, rows),
     )  # fmt: skip
 
 
-def _picked(request: HttpRequest, rows: list[Session]) -> dict:
+def _picked(request: HttpRequest, rows: list) -> dict:
     """Sessions ticked for a comparison, `?pick=key,key`: those of this page of the list, and others."""
     picks = [key for key in request.GET.get("pick", "").split(",") if KEY.fullmatch(key)][:PICKS_MAX]
     here = {row.key for row in rows}
     return {"picks": picks, "picks_elsewhere": [key for key in picks if key not in here]}
 
 
-def _row(session: Session) -> dict:
-    """One line of the history; times stay times, so that a duration can be taken."""
-    return session_json(session) | {"started_at": session.started_at, "stopped_at": session.stopped_at}
+def _lines(rows: list) -> list[dict]:
+    """The lines of the history; times stay times, so that a duration can be taken."""
+    return [
+        told | {"started_at": row.started_at, "stopped_at": row.stopped_at}
+        for row, told in zip(rows, session_rows_json(rows), strict=True)
+    ]
 
 
 @page

@@ -1,12 +1,12 @@
-"""The statements behind the ingest of pictures, in raw SQL that is the same on both databases.
+"""The statements behind the ingest of pictures, and behind pages of them, in raw SQL for both databases.
 
-Everything here runs inside the caller's transaction. Times are aware UTC datetimes.
+What writes runs inside the caller's transaction. Times are aware UTC datetimes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from django.db import connection
@@ -187,3 +187,22 @@ def dataset_ids(organisation_id: int, keys: Sequence[str], now: datetime) -> dic
             [organisation_id, *keys],
         )
         return dict(cursor.fetchall())
+
+
+def boxes_of(image_ids: Sequence[int]) -> list[tuple]:
+    """(image id, *messages.TAG_COLUMNS) of the boxes on these pictures, in the order of their making."""
+    if not image_ids:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT image_id, key, label, x_frac, y_frac, w_frac, h_frac, author, source, revision, "
+            f"updated_at FROM monitoring_tag WHERE image_id IN ({', '.join(['%s'] * len(image_ids))}) "
+            "ORDER BY id",
+            image_ids,
+        )
+        return [(*row, _aware(at)) for *row, at in cursor.fetchall()]
+
+
+def _aware(moment: datetime) -> datetime:
+    """SQLite keeps times in UTC and does not say so."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sessions_app.models import LabelCount, Session, SessionEvent
 from sessions_app.policies import COUNTED
 from sessions_app.states import TERMINAL
+from sessions_app.store import counts_of, devices_of
 from sessionsite.common.clock import iso
+from sessionsite.common.rows import row_of
 
 SEVERITIES = {
     "camera_late": "warning",
@@ -22,6 +27,16 @@ SEVERITIES = {
 
 # What `entry_json` takes, in its order: for `values_list`.
 ENTRY_COLUMNS = ("session__key", "seq", "kind", "at", "detail", "device__key", "session__monitor__slug")
+
+# What a session's JSON is made of, for `rows_of(Session.objects.for_messages(), …)`.
+SESSION_ROW = (
+    "id", "organisation_id", "key", "organisation__slug", "name", "kind", "state", "end_reason",
+    "monitor__slug", "monitor__name", "started_by", "started_at", "stopped_at", "total_counter",
+    "image_count", "data", "flow", "notes", "notes_revision", "notes_by", "notes_at", "min_timestamp_ns",
+    "max_timestamp_ns", "idle_ttl_s", "subscriber_count", "last_subscriber_left_at", "size_bytes",
+    "pinned_at", "revision", "last_seq",
+)  # fmt: skip
+Count = tuple[str, str, int]  # of, label, count
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,16 @@ def entry_json(
 ) -> dict:
     """One journal entry as JSON, from its values: a replay makes a thousand of them without models."""
     severity = detail.get("severity") or SEVERITIES.get(kind, "info")
-    return dict(vars(EventMessage(session, monitor, seq, kind, iso(at), device, detail, severity)))
+    return {
+        "session": session,
+        "monitor": monitor,
+        "seq": seq,
+        "kind": kind,
+        "at": iso(at),
+        "device": device,
+        "detail": detail,
+        "severity": severity,
+    }
 
 
 def notes_json(session: Session) -> dict:
@@ -98,60 +122,80 @@ def notes_json(session: Session) -> dict:
     }
 
 
-def label_counts(session: Session) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+def label_counts(
+    counts: Iterable[Count], image_count: int
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
     """(pictures per label, boxes per label, pictures per review mark), the most frequent first."""
-    counts: dict[str, dict[str, int]] = {LabelCount.IMAGE: {}, LabelCount.BOX: {}, LabelCount.REVIEW: {}}
-    for row in sorted(session.its_label_counts, key=lambda row: (-row.count, row.label)):
-        if row.count > 0:
-            counts[row.of][row.label] = row.count
-    reviews = counts[LabelCount.REVIEW]
-    reviews["unreviewed"] = max(0, session.image_count - sum(reviews.values()))
-    return counts[LabelCount.IMAGE], counts[LabelCount.BOX], reviews
+    found: dict[str, dict[str, int]] = {LabelCount.IMAGE: {}, LabelCount.BOX: {}, LabelCount.REVIEW: {}}
+    for of, label, count in sorted(counts, key=lambda row: (-row[2], row[1])):
+        if count > 0:
+            found[of][label] = count
+    reviews = found[LabelCount.REVIEW]
+    reviews["unreviewed"] = max(0, image_count - sum(reviews.values()))
+    return found[LabelCount.IMAGE], found[LabelCount.BOX], reviews
 
 
-def subscriber_count(session: Session) -> int | None:
+def subscriber_count(row: Any) -> int | None:
     """How many look at it, as written down; None for a kind whose viewers are not counted."""
-    if session.kind not in COUNTED:
+    if row.kind not in COUNTED:
         return None
-    return 0 if session.state in TERMINAL else session.subscriber_count
+    return 0 if row.state in TERMINAL else row.subscriber_count
 
 
 def session_json(session: Session) -> dict:
     """`session` as JSON; needs a row of `Session.objects.for_messages()`."""
-    labels, tag_counts, reviews = label_counts(session)
-    left_at = session.last_subscriber_left_at
-    message = SessionMessage(
-        key=session.key,
-        organisation=session.organisation.slug,
-        name=session.name,
-        kind=session.kind,
-        state=session.state,
-        end_reason=session.end_reason,
-        monitor=session.monitor.slug if session.monitor_id else None,
-        monitor_name=session.monitor.name if session.monitor_id else None,
-        devices=[device.key for device in session.its_devices],
-        started_by=session.started_by,
-        started_at=iso(session.started_at),
-        stopped_at=iso(session.stopped_at) if session.stopped_at else None,
-        total_counter=session.total_counter,
-        image_count=session.image_count,
-        labels=labels,
-        tag_counts=tag_counts,
-        reviews=reviews,
-        data=session.data,
-        flow=session.flow,
-        notes=session.notes,
-        notes_revision=session.notes_revision,
-        notes_by=session.notes_by,
-        notes_at=iso(session.notes_at) if session.notes_at else None,
-        min_timestamp_ns=session.min_timestamp_ns,
-        max_timestamp_ns=session.max_timestamp_ns,
-        idle_ttl_s=session.idle_ttl_s,
-        subscriber_count=subscriber_count(session),
-        last_subscriber_left_at=left_at and iso(left_at),
-        size_bytes=session.size_bytes,
-        pinned_at=session.pinned_at and iso(session.pinned_at),
-        revision=session.revision,
-        last_seq=session.last_seq,
-    )
-    return dict(vars(message))
+    counts = [(row.of, row.label, row.count) for row in session.its_label_counts]
+    devices = [device.key for device in session.its_devices]
+    return _session_json(row_of(session, SESSION_ROW), devices, counts)
+
+
+def session_rows_json(rows: Sequence) -> list[dict]:
+    """The same of each of these rows of SESSION_ROW, in two queries."""
+    pks = [row.id for row in rows]
+    devices: dict[int, list[str]] = defaultdict(list)
+    for pk, key in devices_of(pks):
+        devices[pk].append(key)
+    counts: dict[int, list[Count]] = defaultdict(list)
+    for pk, *count in counts_of(pks):
+        counts[pk].append(tuple(count))
+    return [_session_json(row, devices.get(row.id, []), counts.get(row.id, ())) for row in rows]
+
+
+def _session_json(row: Any, devices: list[str], counts: Iterable[Count]) -> dict:
+    """A SessionMessage, of the values of SESSION_ROW."""
+    labels, tag_counts, reviews = label_counts(counts, row.image_count)
+    left_at = row.last_subscriber_left_at
+    return {
+        "key": row.key,
+        "organisation": row.organisation__slug,
+        "name": row.name,
+        "kind": row.kind,
+        "state": row.state,
+        "end_reason": row.end_reason,
+        "monitor": row.monitor__slug,
+        "monitor_name": row.monitor__name,
+        "devices": devices,
+        "started_by": row.started_by,
+        "started_at": iso(row.started_at),
+        "stopped_at": row.stopped_at and iso(row.stopped_at),
+        "total_counter": row.total_counter,
+        "image_count": row.image_count,
+        "labels": labels,
+        "tag_counts": tag_counts,
+        "reviews": reviews,
+        "data": row.data,
+        "flow": row.flow,
+        "notes": row.notes,
+        "notes_revision": row.notes_revision,
+        "notes_by": row.notes_by,
+        "notes_at": row.notes_at and iso(row.notes_at),
+        "min_timestamp_ns": row.min_timestamp_ns,
+        "max_timestamp_ns": row.max_timestamp_ns,
+        "idle_ttl_s": row.idle_ttl_s,
+        "subscriber_count": subscriber_count(row),
+        "last_subscriber_left_at": left_at and iso(left_at),
+        "size_bytes": row.size_bytes,
+        "pinned_at": row.pinned_at and iso(row.pinned_at),
+        "revision": row.revision,
+        "last_seq": row.last_seq,
+    }

@@ -8,6 +8,7 @@ from devices.models import Device
 from sessions_app.querysets import SessionEventQuerySet, SessionQuerySet
 from sessions_app.states import OPEN, Kind, State
 from sessionsite.accounts.models import Organisation
+from sessionsite.common.begins import Folded
 from sessionsite.common.ids import new_key
 
 
@@ -70,6 +71,8 @@ class Session(models.Model):
             models.Index(fields=["organisation", "-started_at", "-id"], name="sessions_newest_first"),
             models.Index(fields=["monitor", "-started_at", "-id"], name="sessions_of_monitor"),
             models.Index(fields=["state", "-started_at", "-id"], name="sessions_by_state"),
+            models.Index("organisation", Folded("name"), name="sessions_by_name"),
+            models.Index("organisation", Folded("started_by"), name="sessions_by_starter"),
         ]
 
     def __str__(self):

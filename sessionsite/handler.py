@@ -12,12 +12,14 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
+from django.db import connection
 from django.http import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -25,12 +27,15 @@ from sessionsite.common.dialects import refusal
 from sessionsite.common.errors import BodyTooLarge, NoRoom
 from sessionsite.common.files import disk_errors
 from sessionsite.common.threads import pool
+from sessionsite.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 SPOOL_BYTES = 2 * 1024 * 1024  # larger bodies wait on disk
 STREAM_CHUNK_BYTES = 256 * 1024  # of a streamed answer, per thread hop
 STREAM_WAIT_S = 0.2  # a slow stream is sent on as it comes
+READING = ("GET", "HEAD")  # what writes waits for the disk anyway
+READS_AT_ONCE = 4  # beside a database server, whose answers are waited for; SQLite works in the thread itself
 
 
 class PooledHandler(ASGIHandler):
@@ -39,6 +44,7 @@ class PooledHandler(ASGIHandler):
     def __init__(self) -> None:
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
+        self._turns = Turns(1 if connection.vendor == "sqlite" else READS_AT_ONCE)
 
     async def __call__(self, scope, receive, send) -> None:
         try:
@@ -49,7 +55,8 @@ class PooledHandler(ASGIHandler):
             await refusal(scope["path"], error).send(send)
             return
         with body:
-            response = await self._in_pool(self._respond, scope, body)
+            async with self._turns.one() if scope["method"] in READING else nullcontext():
+                response = await self._in_pool(self._respond, scope, body)
             await self._send(response, send)
 
     async def _in_pool(self, func, *args):

@@ -12,7 +12,6 @@ from monitoring.models import Dataset, Image, Monitor, Tag
 from sessions_app.api.filters import of_slug
 from sessions_app.models import Session
 from sessionsite.accounts.api.organisations import OrganisationFilters
-from sessionsite.accounts.models import Organisation
 from sessionsite.common.api.filters import MomentFilter, WordsFilter, YesNoFilter
 from sessionsite.common.few import narrowed
 
@@ -28,7 +27,11 @@ class MonitorFilters(OrganisationFilters):
 
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset)
-        return queryset if self.form.cleaned_data.get("archived") else queryset.present()
+        return queryset if self.form.cleaned_data.get("archived") else self.unasked(queryset)
+
+    @staticmethod
+    def unasked(queryset):
+        return queryset.present()
 
 
 class PictureFilters(filters.FilterSet):
@@ -54,7 +57,11 @@ class PictureFilters(filters.FilterSet):
 
     def filter_queryset(self, queryset):
         queryset = super().filter_queryset(queryset)
-        return queryset if self.form.cleaned_data.get("deleted") else queryset.kept()
+        return queryset if self.form.cleaned_data.get("deleted") else self.unasked(queryset)
+
+    @staticmethod
+    def unasked(queryset):
+        return queryset.kept()
 
 
 class ImageFilters(OrganisationFilters, PictureFilters):
@@ -93,17 +100,11 @@ class ImageFilters(OrganisationFilters, PictureFilters):
         if asked["deleted"]:
             yield pictures.filter(deleted_at__isnull=False)
             return  # the indexes of labels and reviews leave the deleted ones out
-        kept = pictures.kept().filter(organisation__in=self._owners())
+        kept = pictures.kept().filter(organisation__in=self.owners())
         if asked["label"]:
             yield kept.filter(label=asked["label"])
         if asked["review"]:
             yield kept.filter(review__in=asked["review"])
-
-    def _owners(self) -> set[int]:
-        caller = self.request.auth
-        if caller.everywhere:
-            return set(Organisation.objects.values_list("pk", flat=True))
-        return caller.organisation_ids()
 
 
 class DatasetFilters(OrganisationFilters):

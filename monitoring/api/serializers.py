@@ -12,7 +12,7 @@ from monitoring.models import Image, Monitor, Presence, Tag
 from monitoring.rates import MAX_MINUTES
 from monitoring.services.edits import COMMENT_MAX
 from monitoring.services.images import DATASET_KEY_MAX, NAME_MAX
-from monitoring.state import STATUSES, status_of
+from monitoring.state import STATUSES
 from sessions_app.api.serializers import EventSerializer
 from sessions_app.states import Kind, State
 from sessionsite.common.api.fields import (
@@ -152,9 +152,9 @@ class MonitorSerializer(serializers.Serializer):
     slug = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=KINDS)
-    organisation = serializers.CharField(source="organisation.slug")
-    dataset = serializers.CharField(source="dataset.key", allow_null=True)
-    status = serializers.SerializerMethodField()
+    organisation = serializers.CharField()
+    dataset = serializers.CharField(allow_null=True)
+    status = serializers.CharField(read_only=True)
     expected_interval_s = serializers.FloatField(allow_null=True)
     quota_bytes = serializers.IntegerField(allow_null=True)
     stored_bytes = serializers.IntegerField()
@@ -163,9 +163,6 @@ class MonitorSerializer(serializers.Serializer):
     revision = serializers.IntegerField()
     created_at = MomentField()
     archived_at = MomentField(allow_null=True)
-
-    def get_status(self, monitor) -> str:
-        return status_of(monitor)
 
 
 class RunningSessionSerializer(serializers.Serializer):

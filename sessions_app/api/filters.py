@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, Q
+from collections.abc import Iterator
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters import rest_framework as filters
 
 from sessions_app.messages import SEVERITIES
@@ -11,7 +13,8 @@ from sessions_app.services.markers import SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter
-from sessionsite.common.few import narrowed
+from sessionsite.common.begins import begins
+from sessionsite.common.few import gathered, narrowed
 
 
 def of_slug(model, name: str, value: str):
@@ -45,12 +48,23 @@ class SessionFilters(OrganisationFilters):
         return queryset.filter(Exists(counts))
 
     def filter_queryset(self, queryset):
-        """A label that few sessions have is found from its counts."""
-        found = super().filter_queryset(queryset)
-        if not (label := self.form.cleaned_data["label"]):
-            return found
-        counts = LabelCount.objects.filter(label=label, count__gt=0)
-        return narrowed(found, counts.values_list("session_id", flat=True))
+        """A label that few sessions have is found from its counts, a beginning from its indexes."""
+        found, asked = super().filter_queryset(queryset), self.form.cleaned_data
+        if asked["label"]:
+            counts = LabelCount.objects.filter(label=asked["label"], count__gt=0)
+            return narrowed(found, counts.values_list("session_id", flat=True))
+        return gathered(found, *self._begun(asked["q"])) if asked["q"] else found
+
+    def _begun(self, text: str) -> Iterator[QuerySet]:
+        """Per way in which `search` finds a session: the keys of all that it finds."""
+        owners, keys = self.owners(), Session.objects.values_list("pk", flat=True)
+        mine = keys.filter(organisation__in=owners)
+        yield mine.filter(begins("name", text))
+        yield mine.filter(begins("started_by", text))
+        monitors = Session._meta.get_field("monitor").related_model.objects.filter(organisation__in=owners)
+        places = monitors.filter(Q(slug__startswith=text) | Q(name__istartswith=text))
+        yield keys.filter(monitor__in=list(places.order_by().values_list("pk", flat=True)))
+        yield keys.filter(key=text)
 
     def search(self, queryset, name, value):
         return queryset.filter(

@@ -27,7 +27,7 @@ from sessions_app.api.serializers import (
     SessionSerializer,
     SessionStartSerializer,
 )
-from sessions_app.messages import event_json, notes_json, session_json
+from sessions_app.messages import SESSION_ROW, event_json, notes_json, session_json, session_rows_json
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.api.organisations import only_organisation, organisation_for
 from sessionsite.common.api.conditional import if_match, revision_etag
@@ -69,6 +69,7 @@ class SessionViewSet(AttachedDevices, CsvListed, Listed, Retrieved, BaseViewSet)
     filterset_class = SessionFilters
     lookup_field, lookup_value_regex = "key", SESSION_KEY
     keyset = ("-started_at", "-id")
+    row = SESSION_ROW
     csv_name, csv_columns = "sessions", SESSION_COLUMNS
     required_rights = {
         "create": "control",
@@ -87,6 +88,9 @@ class SessionViewSet(AttachedDevices, CsvListed, Listed, Retrieved, BaseViewSet)
 
     def render(self, obj) -> dict:
         return session_json(obj)
+
+    def render_rows(self, rows) -> list[dict]:
+        return session_rows_json(rows)
 
     def list(self, request):
         return self.listed(only_organisation(self.get_queryset(), self.caller))

@@ -28,6 +28,19 @@ def narrowed(queryset: QuerySet, *probes: QuerySet) -> QuerySet:
     return queryset
 
 
+def gathered(queryset: QuerySet, *probes: QuerySet) -> QuerySet:
+    """`queryset`, read by the keys of all of `probes` together, while each of them is few.
+
+    Together the probes hold all rows of `queryset`, and only some of it.
+    """
+    keys: set = set()
+    for probe in probes:
+        if (found := few(probe)) is None:
+            return queryset
+        keys |= found
+    return read_by_key(queryset, keys)
+
+
 def read_by_key(queryset: QuerySet, keys: Collection) -> QuerySet:
     """Those of `queryset` with one of these keys, which are looked up; what else it asks is only checked."""
     rows = queryset.all()

@@ -8,6 +8,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 closed: list[str] = []
+meeting = threading.Barrier(2)
 
 
 @csrf_exempt
@@ -22,6 +23,11 @@ def fail(request):
 def where(request):
     connection.ensure_connection()
     return JsonResponse({"thread": threading.get_ident(), "connection": id(connection.connection)})
+
+
+def meet(request):
+    """Answered when two have asked."""
+    return JsonResponse({"met": meeting.wait(timeout=10) in (0, 1)})
 
 
 def cookies(request):
@@ -58,6 +64,7 @@ urlpatterns = [
     path("echo", echo),
     path("fail", fail),
     path("where", where),
+    path("meet", meet),
     path("cookies", cookies),
     path("stream", stream),
     path("file", file),

@@ -130,6 +130,11 @@ async def test_a_file_is_sent_whole(views):
     assert answer.header("content-length") == str(len(answer.body))
 
 
+async def test_a_read_that_waits_keeps_no_other_out(views):
+    found = await asyncio.gather(ask(views, "/meet"), ask(views, "/meet"))
+    assert [json.loads(answer.body) for answer in found] == [{"met": True}] * 2
+
+
 async def test_a_bug_is_a_500_that_tells_nothing_and_is_logged(views, caplog):
     with caplog.at_level(logging.ERROR, logger="django.request"):
         answer = await ask(views, "/fail")

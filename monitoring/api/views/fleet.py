@@ -26,13 +26,10 @@ class FleetViewSet(BaseViewSet):
         responses=FleetSerializer,
     )
     def list(self, request):
-        slug = FleetQuery.of(request).get("organisation")
-        if not slug:
-            slug = (
-                Organisation.objects.visible_to(self.caller)
-                .order_by("pk")
-                .values_list("slug", flat=True)
-                .first()
-            )
-        state = fleet_state(organisation_for(self.caller, slug, "read"))
+        state = fleet_state(self._organisation(request))
         return with_etag(request, state, revision=state["revision"], essence=fleet_essence(state))
+
+    def _organisation(self, request) -> Organisation:
+        slug = FleetQuery.of(request).get("organisation")
+        first = None if slug else Organisation.objects.visible_to(self.caller).order_by("pk").first()
+        return first or organisation_for(self.caller, slug, "read")

@@ -25,7 +25,7 @@ from monitoring.api.serializers import (
     TagSerializer,
 )
 from monitoring.api.views.monitors import NEWEST_PICTURES
-from monitoring.messages import editor_json, image_json, tag_json
+from monitoring.messages import IMAGE_ROW, editor_json, image_json, image_rows_json, tag_json
 from monitoring.models import Image, Tag, TagChange
 from monitoring.services.tags import gone
 from sessionsite.accounts.api.organisations import only_organisation
@@ -84,6 +84,7 @@ class ImageViewSet(CsvListed, Listed, BaseViewSet):
     filterset_class = ImageFilters
     lookup_field, lookup_value_regex = "key", "im_[0-9a-z]{26}"
     keyset = NEWEST_PICTURES
+    row = IMAGE_ROW
     csv_name, csv_columns = "images", IMAGE_COLUMNS
     required_rights = {
         "partial_update": "read",  # each field names its own right
@@ -107,6 +108,9 @@ class ImageViewSet(CsvListed, Listed, BaseViewSet):
     def render(self, obj) -> dict:
         return image_json(obj)
 
+    def render_rows(self, rows) -> list[dict]:
+        return image_rows_json(rows)
+
     def list(self, request):
         return self.listed(only_organisation(self.get_queryset(), self.caller))
 
@@ -118,13 +122,13 @@ class ImageViewSet(CsvListed, Listed, BaseViewSet):
         return image_json(obj) | {"boxes": len(obj.shown_tags)}
 
     def _answer(self, image: Image) -> Response:
-        image = Image.objects.for_messages().get(pk=image.pk)
-        return Response(image_json(image), headers={"ETag": revision_etag(image.revision)})
+        [told] = image_rows_json(self.as_rows(Image.objects.filter(pk=image.pk)))
+        return Response(told, headers={"ETag": revision_etag(told["revision"])})
 
     @extend_schema(summary="One picture with its boxes; also a deleted one")
     def retrieve(self, request, key):
-        image = self.get_object()
-        return Response(image_json(image), headers={"ETag": revision_etag(image.revision)})
+        image = self.shown()
+        return Response(image, headers={"ETag": revision_etag(image["revision"])})
 
     @extend_schema(
         summary="Change label, review mark or split",

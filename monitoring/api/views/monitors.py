@@ -29,10 +29,10 @@ from monitoring.api.serializers import (
     StartSerializer,
 )
 from monitoring.api.uploads import UPLOAD_PARSERS, UPLOAD_SCHEMA, take_in
-from monitoring.messages import image_json
+from monitoring.messages import IMAGE_ROW, image_rows_json
 from monitoring.models import Dataset, Image, Monitor
 from monitoring.rates import rate_counts
-from monitoring.state import monitor_state, state_essence
+from monitoring.state import MONITOR_ROW, monitor_json, monitor_state, state_essence
 from sessions_app.api.filters import of_slug
 from sessions_app.api.serializers import ReasonSerializer, SessionSerializer
 from sessions_app.messages import session_json
@@ -41,6 +41,7 @@ from sessionsite.accounts.api.organisations import organisation_for
 from sessionsite.common.api.conditional import revision_etag, with_etag
 from sessionsite.common.api.views import BaseViewSet, Listed
 from sessionsite.common.errors import DomainError
+from sessionsite.common.rows import rows_of
 
 NEWEST_PICTURES = ("-received_at", "-id")
 
@@ -67,6 +68,7 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
     filterset_class = MonitorFilters
     lookup_field, lookup_value_regex = "slug", "[a-z0-9-]{1,64}"
     keyset = ("slug", "id")
+    row = MONITOR_ROW
     required_rights = {
         "create": "admin",
         "partial_update": "admin",
@@ -83,10 +85,14 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
     }
     rate_scopes = {"add_image": "ingest", "add_images": "ingest"}
 
+    def render_rows(self, rows) -> list[dict]:
+        return [monitor_json(row) for row in rows]
+
     def _answer(self, monitor: Monitor, code: int = 200) -> Response:
-        monitor = Monitor.objects.for_messages().get(pk=monitor.pk)
-        etag = {"ETag": revision_etag(monitor.revision)}
-        return Response(self.render(monitor), status=code, headers=etag)
+        return self._told(monitor_json(self.as_rows(Monitor.objects.all()).get(pk=monitor.pk)), code)
+
+    def _told(self, told: dict, code: int = 200) -> Response:
+        return Response(told, status=code, headers={"ETag": revision_etag(told["revision"])})
 
     @extend_schema(
         summary="A new monitor, idle", request=NewMonitorSerializer, responses={201: MonitorSerializer}
@@ -100,7 +106,7 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
 
     @extend_schema(summary="One monitor's settings")
     def retrieve(self, request, slug):
-        return self._answer(self.get_object())
+        return self._told(self.shown())
 
     @extend_schema(summary="Change settings", request=MonitorChangeSerializer, responses=MonitorSerializer)
     def partial_update(self, request, slug):
@@ -202,9 +208,9 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
     def images(self, request, slug):
         # By a subquery: with the id itself SQLite may begin with the few monitors and sort all pictures.
         its = of_slug(Monitor, "slug", self.get_object().slug)
-        pictures = Image.objects.for_messages().filter(monitor_id=its)
-        rows = self.paginate_queryset(self.filter_queryset(pictures))
-        return self.get_paginated_response([image_json(row) for row in rows])
+        pictures = Image.objects.filter(monitor_id=its)
+        rows = self.paginate_queryset(rows_of(self.filter_queryset(pictures), IMAGE_ROW))
+        return self.get_paginated_response(image_rows_json(rows))
 
     @UPLOAD_SCHEMA
     @extend_schema(summary="Add a picture to what runs; 409 not_started")

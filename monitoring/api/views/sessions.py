@@ -27,7 +27,7 @@ from monitoring.api.uploads import UPLOAD_PARSERS, UPLOAD_SCHEMA, take_in
 from monitoring.api.views.monitors import NEWEST_PICTURES
 from monitoring.compare import compare, sessions_to_compare
 from monitoring.handover import handover
-from monitoring.messages import image_json
+from monitoring.messages import IMAGE_ROW, image_rows_json
 from monitoring.models import Image
 from monitoring.nina.report import has_night, session_report
 from monitoring.services import end_any_session
@@ -38,6 +38,7 @@ from sessions_app.api.views import SESSION_KEY
 from sessions_app.messages import session_json
 from sessions_app.models import Session
 from sessionsite.common.api.views import BaseViewSet
+from sessionsite.common.rows import rows_of
 
 
 @extend_schema(tags=["sessions"])
@@ -69,9 +70,9 @@ class SessionPicturesViewSet(BaseViewSet):
     )
     def images(self, request, key):
         its = of_slug(Session, "key", self.get_object().key)
-        pictures = Image.objects.for_messages().filter(session_id=its)
-        rows = self.paginate_queryset(self.filter_queryset(pictures))
-        return self.get_paginated_response([image_json(row) for row in rows])
+        pictures = Image.objects.filter(session_id=its)
+        rows = self.paginate_queryset(rows_of(self.filter_queryset(pictures), IMAGE_ROW))
+        return self.get_paginated_response(image_rows_json(rows))
 
     @extend_schema(
         summary="Pictures and labels per bucket, gaps and events, of all of it or of a stretch",

@@ -154,6 +154,13 @@ class AudioSocket:
             self._ended.set_result(code)
 
     async def _listen(self) -> None:
+        """Until the socket goes, also while something is said to it: then nobody listens any more."""
+        try:
+            await self._take_chunks()
+        finally:
+            self._end(1000)
+
+    async def _take_chunks(self) -> None:
         junk = 0
         while (event := await self._receive())["type"] == "websocket.receive":
             chunk = event.get("bytes") or b""
@@ -166,7 +173,6 @@ class AudioSocket:
             junk += 1
             if junk >= JUNK_LIMIT:
                 self._end(CLOSE_JUNK)
-        self._end(1000)
 
     async def _classify(self, session: Session, run: Run, by: str) -> None:
         loop = asyncio.get_running_loop()

@@ -48,11 +48,27 @@ def only_organisation(queryset, caller: Caller):
 
 
 class OrganisationFilters(filters.FilterSet):
-    """`?organisation=slug`, for rows that have an organisation."""
+    """`?organisation=slug`, for rows that have an organisation.
+
+    owners: the organisations that the rows belong to, where no caller asks by REST.
+    """
 
     organisation = filters.CharFilter(method="of_organisation", max_length=64)
+
+    def __init__(self, *args, owners: set[int] | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._owners = owners
 
     def of_organisation(self, queryset, name, value):
         # The key first, so that the index that begins with the organisation is used.
         pk = Organisation.objects.filter(slug=value).values_list("pk", flat=True).first()
         return queryset.none() if pk is None else queryset.filter(organisation_id=pk)
+
+    def owners(self) -> set[int]:
+        """The organisations whose rows may be read: indexes begin with one."""
+        if self._owners is not None:
+            return self._owners
+        caller: Caller = self.request.auth
+        if caller.everywhere:
+            return set(Organisation.objects.values_list("pk", flat=True))
+        return caller.organisation_ids()

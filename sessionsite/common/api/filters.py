@@ -27,7 +27,17 @@ class StrictFilterBackend(DjangoFilterBackend):
         known = known | set(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
         if unknown := sorted(set(request.query_params) - known):
             raise ValidationError({name: ["There is no such parameter."] for name in unknown})
+        if PAGE_PARAMS.issuperset(request.query_params):
+            return unasked(queryset, getattr(view, "filterset_class", None))
         return super().filter_queryset(request, queryset, view)
+
+
+def unasked(queryset, filterset_class):
+    """`queryset` as a FilterSet leaves it that is asked for nothing, without its form: a sixth of a page.
+
+    One that hides something even then says so in its own `unasked`.
+    """
+    return getattr(filterset_class, "unasked", lambda rows: rows)(queryset)
 
 
 class MomentFormField(forms.Field):

@@ -12,6 +12,7 @@ from sessionsite.common.access import Caller
 from sessionsite.common.api.errors import LengthRequired
 from sessionsite.common.api.permissions import lacks, right_of
 from sessionsite.common.errors import BodyTooLarge
+from sessionsite.common.rows import Columns, rows_of
 
 
 class BaseView:
@@ -66,6 +67,8 @@ class BaseViewSet(BaseView, viewsets.GenericViewSet):
     """Rows that the caller may see. `keyset`: the total order of its lists. `render`: JSON of a row."""
 
     keyset: tuple[str, ...] = ("-id",)
+    # Columns: lists and single reads take values instead of models, and `render_rows` makes their JSON.
+    row: Columns = ()
     filterset_class = None
     extra_params: tuple[str, ...] = ()
 
@@ -85,9 +88,24 @@ class BaseViewSet(BaseView, viewsets.GenericViewSet):
 
         Unlike the framework's, it is not filtered: the query of a detail address belongs to its action.
         """
-        obj = get_object_or_404(self.get_queryset(), **{self.lookup_field: self.kwargs[self.lookup_field]})
+        return self._named(self.get_queryset())
+
+    def _named(self, queryset):
+        obj = get_object_or_404(queryset, **{self.lookup_field: self.kwargs[self.lookup_field]})
         self.check_object_permissions(self.request, obj)
         return obj
+
+    def shown(self) -> dict:
+        """JSON of the row that the address names. Raises as get_object does."""
+        if not self.row:
+            return self.render(self.get_object())
+        return self.render_rows([self._named(self.as_rows(self.get_queryset()))])[0]
+
+    def as_rows(self, queryset):
+        return rows_of(queryset, self.row) if self.row else queryset
+
+    def render_rows(self, rows) -> list[dict]:
+        return [self.render(row) for row in rows]
 
     def render(self, obj) -> dict:
         return self._shape.to_representation(obj)
@@ -99,8 +117,8 @@ class BaseViewSet(BaseView, viewsets.GenericViewSet):
 
     def listed(self, queryset) -> Response:
         """One page of `queryset`, filtered as the query says."""
-        rows = self.paginate_queryset(self.filter_queryset(queryset))
-        return self.get_paginated_response([self.render(row) for row in rows])
+        rows = self.paginate_queryset(self.as_rows(self.filter_queryset(queryset)))
+        return self.get_paginated_response(self.render_rows(rows))
 
 
 class Listed:
@@ -114,4 +132,4 @@ class Retrieved:
     """Mixed into a viewset: GET of one."""
 
     def retrieve(self, request, *args, **kwargs):
-        return Response(self.render(self.get_object()))
+        return Response(self.shown())
