@@ -1,6 +1,6 @@
 """uvicorn's HTTP, with the head of an answer and its body leaving in one write.
 
-uvicorn writes them one by one: a system call and a packet more for each answer, and a client that wakes twice.
+uvicorn writes them one by one: a system call and a packet more for each answer, and a client woken twice.
 """
 
 from __future__ import annotations
