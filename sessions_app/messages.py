@@ -84,8 +84,17 @@ def entry_json(
     session: str, seq: int, kind: str, at: datetime, detail: dict, device: str | None, monitor: str | None
 ) -> dict:
     """One journal entry as JSON, from its values: a replay makes a thousand of them without models."""
-    severity = detail.get("severity") or SEVERITIES.get(kind, "info")
-    return dict(vars(EventMessage(session, monitor, seq, kind, iso(at), device, detail, severity)))
+    # The fields of EventMessage, as a test asserts: making one costs half as much as storing the entry.
+    return {
+        "session": session,
+        "monitor": monitor,
+        "seq": seq,
+        "kind": kind,
+        "at": iso(at),
+        "device": device,
+        "detail": detail,
+        "severity": detail.get("severity") or SEVERITIES.get(kind, "info"),
+    }
 
 
 def notes_json(session: Session) -> dict:

@@ -22,6 +22,8 @@ class OneWriteTransport:
         self._begun: object = None  # the cycle whose head has been written, or waits here
         self.is_closing, self.get_extra_info = transport.is_closing, transport.get_extra_info
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+        # What the hub's short way to a reader uses (common/hub/wires.py).
+        self.abort, self.get_write_buffer_size = transport.abort, transport.get_write_buffer_size
 
     def write(self, data: bytes) -> None:
         cycle = self._protocol.cycle
@@ -36,6 +38,7 @@ class OneWriteTransport:
             self._head = data
         else:
             self._write(data)
+            cycle.transport = self.inner  # nothing is held: a stream's pieces need not pass here
 
     def _with_head(self, data: bytes) -> bytes:
         head, self._head = self._head, b""

@@ -8,8 +8,11 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from sessionsite.common.hub.frames import Frame
+from sessionsite.common.hub.wires import UvicornStream, wire_of
 from sessionsite.one_write import JOINED_BYTES_MAX, OneWriteProtocol
 
+STATE = Frame({"type": "state"})
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
@@ -33,7 +36,10 @@ class Wire(asyncio.Transport):
     def pause_reading(self) -> None:
         """Nothing comes by itself."""
 
-    resume_reading = pause_reading
+    resume_reading = abort = pause_reading
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     @property
     def bodies(self) -> list[bytes]:
@@ -96,6 +102,21 @@ async def test_a_stream_begins_with_its_head_at_once():
     wire = await answered(Answering(b"one", b"two"), GET)
     assert wire.writes[0].endswith(b"transfer-encoding: chunked\r\n\r\n")
     assert wire.writes[1] == b"3\r\none\r\n"
+
+
+async def test_a_stream_keeps_the_short_way_of_the_hub():
+    found = []
+
+    async def streaming(scope, receive, send) -> None:
+        found.append(wire_of(send))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        found.append(wire_of(send))
+        assert found[-1].write(STATE)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    wire = await answered(streaming, GET)
+    assert all(isinstance(way, UvicornStream) for way in found)
+    assert wire.writes[1:] == [STATE.http_chunk, b"0\r\n\r\n"]
 
 
 async def test_an_answer_without_a_body_does_not_wait_for_one():
