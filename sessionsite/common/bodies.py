@@ -20,12 +20,6 @@ def declared_length(text: str, limit_bytes: int) -> int:
 
 async def _next(receive) -> dict:
     """The next piece. A client that vanished in the middle of a body must not hold its place for ever."""
-    coming = receive()
-    try:
-        coming.send(None)  # a small body came with its head: its time limit would cost more than reading it
-    except StopIteration as done:
-        return done.value
-    coming.close()  # it has to be waited for, and has taken nothing yet
     try:
         async with asyncio.timeout(PIECE_WITHIN_S):
             return await receive()
