@@ -9,6 +9,9 @@ import pytest
 
 from sessionsite.common.remember import Remembered
 
+# The threads that ask look after connections that they kept from other tests.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 
 class Asked:
     """A question whose answers are its numbers; it can be held back, and can fail."""
