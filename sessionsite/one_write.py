@@ -48,7 +48,7 @@ class OneWriteTransport:
         return data
 
     def close(self) -> None:
-        if self._head:  # the application broke off before its body
+        if self._head and not self.inner.is_closing():  # the application broke off before its body
             self._write(self._with_head(b""))
         self.inner.close()
 

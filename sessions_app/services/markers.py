@@ -185,12 +185,13 @@ def _are_new(markers: list[NewMarker], keys: set[str | None]) -> list[bool]:
 
 def _known(session: Session, markers: list[NewMarker]) -> dict[str | None, Entry]:
     """The entries that are there under the markers' keys; the session is locked, so no other can appear."""
-    keys = {marker.stored_key for marker in markers if marker.dedup_key is not None}
+    keys = list({marker.stored_key for marker in markers if marker.dedup_key is not None})
     if not keys:
         return {}
     Session.objects.select_for_update().filter(pk=session.pk).first()
-    rows = SessionEvent.objects.for_messages().filter(session=session, dedup_key__in=keys)
-    return {row.dedup_key: row for row in rows}
+    rows = SessionEvent.objects.for_messages().filter(session=session)
+    parts = [keys[start : start + store.ROWS_MAX] for start in range(0, len(keys), store.ROWS_MAX)]
+    return {row.dedup_key: row for part in parts for row in rows.filter(dedup_key__in=part)}
 
 
 def _insert(new: list[NewMarker], *, first_seq: int) -> list[Marked]:
