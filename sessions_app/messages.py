@@ -99,7 +99,7 @@ def entry_json(
     session: str, seq: int, kind: str, at: datetime, detail: dict, device: str | None, monitor: str | None
 ) -> dict:
     """One journal entry as JSON, from its values: a replay makes a thousand of them without models."""
-    severity = detail.get("severity") or SEVERITIES.get(kind, "info")
+    # The fields of EventMessage, as a test asserts: making one costs half as much as storing the entry.
     return {
         "session": session,
         "monitor": monitor,
@@ -108,7 +108,7 @@ def entry_json(
         "at": iso(at),
         "device": device,
         "detail": detail,
-        "severity": severity,
+        "severity": detail.get("severity") or SEVERITIES.get(kind, "info"),
     }
 
 

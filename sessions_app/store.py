@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
 from django.db import connection
+
+ROWS_MAX = 1000  # in one statement; SQLite takes 32,766 values, PostgreSQL 65,535
 
 
 class EventRow(NamedTuple):
@@ -40,17 +43,30 @@ def take_numbers(session_id: int, count: int) -> tuple[int, int] | None:
 
 def insert_events(rows: Sequence[EventRow]) -> None:
     """The entries whose numbers were taken."""
-    one = "(" + ", ".join(["%s"] * len(EventRow._fields)) + ")"
+    for start in range(0, len(rows), ROWS_MAX):
+        _insert(rows[start : start + ROWS_MAX])
+
+
+def _insert(rows: Sequence[EventRow]) -> None:
     adapted = connection.ops.adapt_datetimefield_value
+    at = adapted_at = None
     values: list[object] = []
     for row in rows:
-        values += row._replace(at=adapted(row.at), detail=orjson.dumps(row.detail).decode())
+        if row.at is not at:  # those of one batch share their moment
+            at, adapted_at = row.at, adapted(row.at)
+        detail = orjson.dumps(row.detail).decode()
+        values += (*row[:4], adapted_at, detail, *row[6:])
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO sessions_app_sessionevent ({', '.join(EventRow._fields)}) "
-            f"VALUES {', '.join([one] * len(rows))}",
-            values,
-        )
+        cursor.execute(_insert_statement(len(rows)), values)
+
+
+@lru_cache(maxsize=128)
+def _insert_statement(count: int) -> str:
+    one = "(" + ", ".join(["%s"] * len(EventRow._fields)) + ")"
+    return (
+        f"INSERT INTO sessions_app_sessionevent ({', '.join(EventRow._fields)}) "
+        f"VALUES {', '.join([one] * count)}"
+    )
 
 
 def counts_of(session_ids: Sequence[int]) -> list[tuple[int, str, str, int]]:

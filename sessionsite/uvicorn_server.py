@@ -10,6 +10,7 @@ import uvicorn
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from sessionsite.one_write import OneWriteProtocol
 from sessionsite.stopping import DRAIN_S, SOCKETS_S, dismiss_readers, end_in_any_case, until
 
 # A camera posts every few seconds: its connection is kept for the next picture.
@@ -52,7 +53,7 @@ def run(application, listeners: list[socket.socket], on_ready: Callable[[], None
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=OneWriteProtocol,
         ws="websockets-sansio",
         lifespan="on",
         log_config=None,

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from devices.models import Device
+from sessions_app import store
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.services import touch_organisation
 from sessionsite.common.errors import Unprocessable
@@ -75,7 +76,10 @@ def append(
 
 
 def _append(session, kind, detail, by, at, device, dedup_key, changes) -> SessionEvent:
-    Session.objects.filter(pk=session.pk).update(last_seq=F("last_seq") + 1, **changes)
+    if changes:
+        Session.objects.filter(pk=session.pk).update(last_seq=F("last_seq") + 1, **changes)
+    else:
+        store.take_numbers(session.pk, 1)
     session.refresh_from_db()
     if by:
         detail = {**detail, "by": by}

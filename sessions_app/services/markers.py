@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
+from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
@@ -23,11 +25,31 @@ MARKER = "marker"
 LABEL_MAX = 200
 SEVERITY_WORDS = ("info", "warning", "error")
 
-Result = SessionEvent | DomainError | DatabaseError | InterfaceError
-
 
 class BadMarker(DomainError):
     code = "bad_marker"
+
+
+class Marked(NamedTuple):
+    """An entry that was just written, with what `event_json` reads of a SessionEvent.
+
+    Making the model itself costs more than its row.
+    """
+
+    session: Session
+    seq: int
+    at: datetime
+    detail: dict
+    device: Device | None
+    kind: str = MARKER
+
+    @property
+    def device_id(self) -> int | None:
+        return self.device and self.device.pk
+
+
+Entry = Marked | SessionEvent  # a repeat finds the row of the first
+Result = Entry | DomainError | DatabaseError | InterfaceError
 
 
 @dataclass(frozen=True)
@@ -50,14 +72,16 @@ class NewMarker:
     def told(self) -> dict:
         """What two markers under one key must have in common."""
         told = {"label": self.label.strip(), "severity": self.severity}
-        return {**told, "detail": self.detail} if self.detail else told
+        if self.detail:
+            told["detail"] = self.detail
+        return told
 
     @property
     def stored_key(self) -> str | None:
         return None if self.dedup_key is None else f"{MARKER}:{self.dedup_key}"
 
 
-def mark(session: Session, **told) -> SessionEvent:
+def mark(session: Session, **told) -> Entry:
     """The entry of one marker; told: the fields of NewMarker. Raises what mark_all puts into its list."""
     [result] = mark_all([NewMarker(session, **told)])
     if isinstance(result, Exception):
@@ -116,7 +140,7 @@ def _write(markers: list[NewMarker]) -> list[Result]:
         places = by_session[session_id]
         entries = _write_to_session([markers[place] for place in places])
         found.update(zip(places, entries, strict=True))
-        if any(isinstance(entry, SessionEvent) for entry in entries):
+        if any(isinstance(entry, Entry) for entry in entries):
             owners.add(markers[places[0]].session.organisation_id)
     for organisation_id in sorted(owners):
         touch_organisation(organisation_id)
@@ -124,69 +148,71 @@ def _write(markers: list[NewMarker]) -> list[Result]:
 
 
 def _write_to_session(markers: list[NewMarker]) -> list[Result]:
-    session, now = markers[0].session, timezone.now()
+    session = markers[0].session
     known = _known(session, markers)
-    fresh: dict[str | None, NewMarker] = {}
-    unkeyed: list[NewMarker] = []
-    for marker in markers:
-        if marker.stored_key is None:
-            unkeyed.append(marker)
-        elif marker.stored_key not in known:
-            fresh.setdefault(marker.stored_key, marker)
-    new = [*unkeyed, *fresh.values()]
-    numbers = store.take_numbers(session.pk, len(new)) if new else None
-    if new and numbers is None:
-        return [Missing("There is no such session.")] * len(markers)
-    entries: dict[int, SessionEvent] = {}
-    if numbers is not None:
+    are_new = _are_new(markers, set(known))
+    new = list(compress(markers, are_new))
+    if new:
+        numbers = store.take_numbers(session.pk, len(new))
+        if numbers is None:
+            return [Missing("There is no such session.")] * len(markers)
         session.revision, session.last_seq = numbers
-        for number, marker in enumerate(new, session.last_seq - len(new) + 1):
-            entries[id(marker)] = _entry(marker, number, now)
-        store.insert_events([_row(entry) for entry in entries.values()])
         publish_on_commit(
             f"session:{session.key}", revision=session.revision, seq=session.last_seq, urgent=len(new) == 1
         )
-    known |= {marker.stored_key: entries[id(marker)] for marker in fresh.values()}
-    return [entries.get(id(marker)) or _repeat(known[marker.stored_key], marker) for marker in markers]
+    entries = iter(_insert(new, first_seq=session.last_seq - len(new) + 1))
+    results: list[Result] = []
+    for marker, is_new in zip(markers, are_new, strict=True):
+        if is_new:
+            entry = next(entries)
+            if marker.dedup_key is not None:
+                known[marker.stored_key] = entry
+            results.append(entry)
+        else:
+            results.append(_repeat(known[marker.stored_key], marker))
+    return results
 
 
-def _known(session: Session, markers: list[NewMarker]) -> dict[str | None, SessionEvent]:
+def _are_new(markers: list[NewMarker], keys: set[str | None]) -> list[bool]:
+    """Whether each has no key, or one that is neither among `keys` nor that of an earlier marker."""
+    found = []
+    for marker in markers:
+        key = marker.stored_key
+        found.append(key is None or key not in keys)
+        keys.add(key)
+    return found
+
+
+def _known(session: Session, markers: list[NewMarker]) -> dict[str | None, Entry]:
     """The entries that are there under the markers' keys; the session is locked, so no other can appear."""
-    keys = {marker.stored_key for marker in markers if marker.stored_key is not None}
+    keys = list({marker.stored_key for marker in markers if marker.dedup_key is not None})
     if not keys:
         return {}
     Session.objects.select_for_update().filter(pk=session.pk).first()
-    rows = SessionEvent.objects.for_messages().filter(session=session, dedup_key__in=keys)
-    return {row.dedup_key: row for row in rows}
+    rows = SessionEvent.objects.for_messages().filter(session=session)
+    parts = [keys[start : start + store.ROWS_MAX] for start in range(0, len(keys), store.ROWS_MAX)]
+    return {row.dedup_key: row for part in parts for row in rows.filter(dedup_key__in=part)}
 
 
-def _entry(marker: NewMarker, seq: int, now: datetime) -> SessionEvent:
-    return SessionEvent(
-        session=marker.session,
-        organisation_id=marker.session.organisation_id,
-        seq=seq,
-        kind=MARKER,
-        at=marker.at or now,
-        device=marker.device,
-        detail={**marker.told, "by": marker.by} if marker.by else marker.told,
-        dedup_key=marker.stored_key,
-    )
+def _insert(new: list[NewMarker], *, first_seq: int) -> list[Marked]:
+    """The entries of these markers, all of one session, whose numbers were taken."""
+    if not new:
+        return []
+    now, session_id, organisation_id = timezone.now(), new[0].session.pk, new[0].session.organisation_id
+    entries: list[Marked] = []
+    rows: list[store.EventRow] = []
+    for seq, marker in enumerate(new, first_seq):
+        device, key, at, detail = marker.device, marker.stored_key, marker.at or now, marker.told
+        if marker.by:
+            detail["by"] = marker.by
+        entries.append(Marked(marker.session, seq, at, detail, device))
+        device_id = device and device.pk
+        rows.append(store.EventRow(session_id, organisation_id, seq, MARKER, at, detail, device_id, key))
+    store.insert_events(rows)
+    return entries
 
 
-def _row(entry: SessionEvent) -> store.EventRow:
-    return store.EventRow(
-        entry.session_id,
-        entry.organisation_id,
-        entry.seq,
-        entry.kind,
-        entry.at,
-        entry.detail,
-        entry.device_id,
-        entry.dedup_key,
-    )
-
-
-def _repeat(first: SessionEvent, marker: NewMarker) -> Result:
+def _repeat(first: Entry, marker: NewMarker) -> Result:
     told = marker.told
     if any(first.detail.get(name) != told.get(name) for name in ("label", "severity", "detail")):
         return DedupMismatch("This idempotency key came with another marker before.", seq=first.seq)

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
+from sessionsite.accounts import store
 from sessionsite.accounts.callers import (
     caller_again,
     caller_of_token,
@@ -87,9 +87,8 @@ def audit(
 
 def touch_organisation(organisation_id: int) -> None:
     """The organisation's revision is one higher and readers of its fleet are woken after the commit."""
-    Organisation.objects.filter(pk=organisation_id).update(revision=F("revision") + 1)
-    organisation = Organisation.objects.only("slug", "revision").get(pk=organisation_id)
-    publish_on_commit(f"fleet:{organisation.slug}", revision=organisation.revision, urgent=True)
+    slug, revision = store.raise_revision(organisation_id)
+    publish_on_commit(f"fleet:{slug}", revision=revision, urgent=True)
 
 
 @transaction.atomic

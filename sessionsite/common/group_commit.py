@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -64,14 +65,18 @@ class GroupCommit(Generic[Item]):
         self._name, self._commit, self._coming = name, commit, coming
         self._jobs: deque[tuple[Item, Answer]] = deque()
         self._changed = threading.Condition()
+        self._first_at = 0.0  # when the first of these came
+        self._is_idle = False  # the thread waits for a first job, however long it takes
         self._thread: threading.Thread | None = None
 
     def put(self, item: Item, answer: Answer) -> None:
         """Thread-safe; the answer is given after the commit."""
         with self._changed:
+            if not self._jobs:
+                self._first_at = time.monotonic()
             self._jobs.append((item, answer))
             # Not for each job: a thread woken in vain takes the interpreter from those who bring more.
-            if len(self._jobs) == 1 or self._is_enough():
+            if self._is_idle or self._is_enough():
                 self._changed.notify()
             if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -88,9 +93,20 @@ class GroupCommit(Generic[Item]):
     def _gather(self) -> list[tuple[Item, Answer]]:
         """What is to be committed together: at least one job, as soon as there is one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._jobs)
-            self._changed.wait_for(self._is_enough, GATHER_S)
+            began = time.monotonic()
+            if self._coming() and not self._jobs:
+                # Whoever was just answered comes back at once: the first of them need not wake this thread.
+                self._changed.wait_for(lambda: self._jobs and self._is_enough(), GATHER_S)
+            self._wait_for_first()
+            left_s = max(began, self._first_at) + GATHER_S - time.monotonic()
+            self._changed.wait_for(self._is_enough, max(0.0, left_s))
             return [self._jobs.popleft() for _ in range(min(len(self._jobs), BATCH_MAX))]
+
+    def _wait_for_first(self) -> None:
+        while not self._jobs:
+            self._is_idle = True
+            self._changed.wait()
+        self._is_idle = False
 
     def _work(self, jobs: list[tuple[Item, Answer]]) -> None:
         close_old_connections()
