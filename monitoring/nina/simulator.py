@@ -40,6 +40,8 @@ class SimulatedNina:
         self.history, self.images = list(script.history), list(script.images)
         self.sockets: set[ServerConnection] = set()
         self.is_down = False
+        self.answers = asyncio.Event()  # not set: requests are taken and nothing comes back
+        self.answers.set()
         self.sent = self.connections = 0
         self.port = 0
         self._chance = random.Random(seed)
@@ -80,12 +82,13 @@ class SimulatedNina:
         finally:
             self.sockets.discard(socket)
 
-    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         path = urlsplit(request.path).path.rstrip("/")
         if self.is_down:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "down")
         if path == "/v2/socket":
             return None
+        await self.answers.wait()
         answers: dict[str, Callable[[], Any]] = {
             "/v2/api/event-history": lambda: self.history,
             "/v2/api/image-history": lambda: self.images,
