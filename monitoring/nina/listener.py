@@ -31,6 +31,7 @@ PING_S, PONG_WITHIN_S = 30.0, 20.0  # silence of events is no fault, silence of 
 MESSAGE_BYTES = 16 * 1024 * 1024
 WAITING_FRAMES = 20_000
 PATIENCE_S = 5.0
+WRITING_AT_ONCE = 2  # each thread has a connection of its own, with all that it remembers
 READING_AT_ONCE = 32  # NINAs that are asked for their history; further ones wait
 FLUSH_S = 1.0
 SIGN_OF_LIFE_S = 30.0
@@ -38,7 +39,7 @@ SIGN_OF_LIFE_S = 30.0
 
 async def in_thread(func: Callable, *args, **kwargs) -> Any:
     """func(...), which uses the database, off the event loop."""
-    threads = pool("rigs", 4)
+    threads = pool("rigs", WRITING_AT_ONCE)
     return await database_sync_to_async(func, thread_sensitive=False, executor=threads)(*args, **kwargs)
 
 

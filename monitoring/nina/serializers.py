@@ -66,25 +66,31 @@ class FramesSerializer(serializers.Serializer):
     total_s = serializers.FloatField()
 
 
+class ArcsecSerializer(serializers.Serializer):
+    """Guiding RMS over the frames that were guided; nulls where none was."""
+
+    mean_arcsec = serializers.FloatField(allow_null=True)
+    median_arcsec = serializers.FloatField(allow_null=True)
+    worst_arcsec = serializers.FloatField(allow_null=True)
+
+
+class GuidingSerializer(ArcsecSerializer):
+    guided_s = serializers.IntegerField()
+
+
 class TargetSerializer(serializers.Serializer):
     name = serializers.CharField()
     project = serializers.CharField(allow_null=True)
     frames = FramesSerializer(many=True)
     count = serializers.IntegerField()
     total_s = serializers.FloatField()
+    guiding = ArcsecSerializer()
 
 
 class FilterSerializer(serializers.Serializer):
     filter = serializers.CharField()
     count = serializers.IntegerField()
     total_s = serializers.FloatField()
-
-
-class GuidingSerializer(serializers.Serializer):
-    mean_arcsec = serializers.FloatField(allow_null=True)
-    median_arcsec = serializers.FloatField(allow_null=True)
-    worst_arcsec = serializers.FloatField(allow_null=True)
-    guided_s = serializers.IntegerField()
 
 
 class FailureSerializer(serializers.Serializer):

@@ -198,13 +198,23 @@ def _take_history(rig: Rig, history: History, asked_at: datetime) -> None:
     for row in repeated:
         row.is_repeat = True
     changed += repeated + _with_late_statistics(known, history.events)
-    RigEvent.objects.bulk_update(changed, ["index", "at", "raw", "is_repeat"], batch_size=BATCH)
+    _update(changed, ["index", "at", "raw", "is_repeat"])
     added = [_row(rig, event, is_live=False) for event in fresh if event.index not in matches]
     for start in range(0, len(added), BATCH):
         RigEvent.objects.bulk_create(added[start : start + BATCH])
     _count(rig, history, added, matched=len(matches))
     rig.ingest["accepted"] -= len(repeated)
     rig.ingest["duplicates"] += len(repeated)
+
+
+def _update(rows: list[RigEvent], names: list[str]) -> None:
+    """Full batches together and the rest one by one: each connection keeps the plans of its statements, and
+    a batch of any other size would be one more of them.
+    """
+    full = len(rows) - len(rows) % BATCH
+    RigEvent.objects.bulk_update(rows[:full], names, batch_size=BATCH)
+    for row in rows[full:]:
+        row.save(update_fields=names)
 
 
 def _named(row: RigEvent, event: Event) -> RigEvent:
@@ -254,7 +264,7 @@ def _replay_all(rig: Rig) -> None:
         if row.session_id != (session and session.pk):
             row.session = session
             moved.append(row)
-    RigEvent.objects.bulk_update(moved, ["session"], batch_size=200)
+    _update(moved, ["session"])
     _journal(rig, rows, events, sessions)
     rig.state = result.state.as_json()
 

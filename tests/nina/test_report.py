@@ -49,8 +49,11 @@ def test_the_report_counts_per_target_filter_and_exposure(night):
         ("NGC 2244", "Ha", 180): 4,
     }
     assert (report["total_images"], report["total_exposure_s"]) == (47, 9600)
-    assert (report["flats"], report["darks"]) == (5, 3)  # one dark was saved after the end
+    assert (report["flats"], report["darks"]) == (5, 4)  # one dark was saved after the end
     assert report["guiding"]["worst_arcsec"] == 1.0 and 0.5 < report["guiding"]["mean_arcsec"] < 1
+    per_target = {target["name"]: target["guiding"] for target in report["targets"]}
+    assert max(each["worst_arcsec"] for each in per_target.values()) == 1.0
+    assert per_target["IC 1805"] != per_target["NGC 2244"]
     projects = {target["name"]: target["project"] for target in report["targets"]}
     assert projects["IC 1805"] == "Heart narrowband"
 
@@ -126,6 +129,20 @@ def test_the_report_is_json_and_a_page_for_those_who_may_read(
     told = "2025-11-14 19:00 to 2025-11-15 05:57, times of the site (Europe/Madrid)"
     for words in (told, "Heart narrowband", "autofocus failed", "300 s", "Ha"):
         assert words in page.content.decode()
+
+
+def test_the_page_of_the_session_shows_the_finished_night(night, client, viewer):
+    client.force_login(viewer)
+    page = client.get(f"/sessions/{night.key}/")
+    assert page.context["night"]["total_images"] == 47
+    words = page.content.decode()
+    assert "The night" in words and 'id="night-lanes"' in words and "rigsession.js" in words
+
+
+def test_the_page_of_a_camera_session_has_no_night(session, client, viewer):
+    client.force_login(viewer)
+    page = client.get(f"/sessions/{session.key}/")
+    assert page.context["night"] is None and "rigsession.js" not in page.content.decode()
 
 
 def test_a_camera_session_has_the_report_of_its_shift(session, client, viewer):
