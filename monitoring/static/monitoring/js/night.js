@@ -18,8 +18,9 @@ export function showNight(night, nowMs) {
 function showCurve(id, name, points, mean = null) {
   drawCurve(find(`#${id}`), points);
   const values = points.map(([, value]) => value);
+  const [low, high] = [places(Math.min(...values)), places(Math.max(...values))];
   const words = [mean !== null && `${mean} mean`, values.length && `${places(values.at(-1))} last`,
-    values.length > 1 && `${places(Math.min(...values))} to ${places(Math.max(...values))}`].filter(Boolean);
+    low !== high && values.length && `${low} to ${high}`].filter(Boolean);
   setText(find(`#${id}-words`), words.length ? `${name}: ${words.join(", ")}` : name);
 }
 

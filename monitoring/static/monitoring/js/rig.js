@@ -24,7 +24,7 @@ function show(newer) {
   rig = newer;
   offsetMs = Date.parse(rig.now) - Date.now();
   const state = rig.unified;
-  find("#rig-chip").replaceChildren(chip(STATES[state.session_state] ?? "idle", state.session_state));
+  find("#rig-chip").replaceChildren(chip(rig.is_listening ? STATES[state.session_state] ?? "idle" : "ended", state.session_state));
   showSafety(state.safe, wasSafe);
   showTarget(state);
   const { subsystem, state: word } = state.activity;
@@ -102,7 +102,8 @@ function showSession(session) {
 
 /** Elapsed time, and how old the truth is when the connection to NINA is lost. */
 function tick() {
-  const { start_time: start, end_time: end } = rig.unified;
+  const { start_time: start, end_time: ended, lastUpdate: newest } = rig.unified;
+  const end = ended ?? (rig.is_listening ? null : newest);
   const until = end ? Date.parse(end) : nowAtRig();
   setText(find("#rig-elapsed"), start ? formatElapsed(until - Date.parse(start)) : "");
   const { status, since, heard_at: heardAt, error } = rig.link;
