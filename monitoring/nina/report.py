@@ -14,16 +14,15 @@ from typing import Any
 from monitoring.nina.events import Event, scalar, us_of
 from monitoring.nina.machine import Machine
 from monitoring.nina.matching import event_of
-from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.state import DARKS, FLATS, PAUSED, State
 from monitoring.nina.stats import UNKNOWN, exposure_key, image_of
 from monitoring.nina.store import in_order_of_the_night
 from monitoring.nina.topic import rig_now
 from monitoring.nina.unified import iso_us
-from monitoring.nina.wire import RemoteClock
 from sessions_app.models import Session
 from sessions_app.states import Kind
-from sessionsite.common.clock import iso, parse_iso
+from sessionsite.common.clock import iso
 
 FAILURES = {
     "ERROR-AF": "autofocus failed",
@@ -229,15 +228,17 @@ def _held_before(events, start: datetime) -> Iterable[RigEvent]:
 
 
 def _gaps(rig: Rig, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Times without a connection to NINA, on its clock; what happened then its history has told later."""
-    gaps, remote = [], RemoteClock.from_json(rig.link.get("clock"))
-    for gap in rig.link.get("gaps", []):
-        begun = remote.at(parse_iso(gap["from"]))
-        over = remote.at(parse_iso(gap["to"])) if gap["to"] else None
-        if begun < end and (over is None or over > start):
-            to = over and iso(over)
-            gaps.append({"kind": "gap", "label": "connection lost", "from": iso(begun), "to": to})
-    return gaps
+    """Times without a connection to NINA; what happened then its history has told later."""
+    gaps = RigGap.objects.filter(rig=rig, begun_at__lt=end).exclude(ended_at__lte=start)
+    return [
+        {
+            "kind": "gap",
+            "label": "connection lost",
+            "from": iso(gap.begun_at),
+            "to": iso(gap.ended_at) if gap.ended_at else None,
+        }
+        for gap in gaps.order_by("begun_at")
+    ]
 
 
 def _saved_later(events, rig: Rig, end: datetime) -> list[Event]:

@@ -17,7 +17,7 @@ from django.db.models import F
 from monitoring.nina.events import Event, moment_of, read_local
 from monitoring.nina.intake import History, Ingest, read_history
 from monitoring.nina.matching import event_of, match, merged, repeats_among
-from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.sessions import sync_sessions, write_journal
 from monitoring.nina.spans import replay
 from monitoring.nina.state import State
@@ -28,7 +28,6 @@ from sessionsite.common.errors import Conflict
 from sessionsite.common.live import publish_on_commit
 
 BATCH = 50
-GAPS_KEPT = 100
 TWINS = timedelta(seconds=5)  # a frame may be taken after the history that has its event
 LATE = timedelta(seconds=1)  # a frame may be on its way for so long
 LAST = 2**31  # an event without a place in the history comes after those of the same moment
@@ -301,7 +300,8 @@ def set_link(rig_id: int, *, counted: Ingest | None = None, epoch: int | None = 
     rig = locked(rig_id, epoch)
     changed = {**rig.link, **link}
     if changed.get("status") != rig.link.get("status"):
-        changed |= {"since": clock.iso(clock.now()), "gaps": _gaps(rig.link, changed["status"])}
+        changed["since"] = clock.iso(clock.now())
+        _note_gap(rig, changed["status"])
     ingest = asdict(Ingest(**rig.ingest).plus(counted or Ingest()))
     if (changed, ingest) != (rig.link, rig.ingest):
         rig.link, rig.ingest = changed, ingest
@@ -309,15 +309,16 @@ def set_link(rig_id: int, *, counted: Ingest | None = None, epoch: int | None = 
     return rig
 
 
-def _gaps(link: dict[str, Any], status: str) -> list[dict[str, str | None]]:
-    """The newest times without a connection, oldest first; the last one is open while there is none.
+def _note_gap(rig: Rig, status: str) -> None:
+    """The time without a connection has begun or ended, when `status` follows on the present one.
 
     One that nobody saw begin, since this server was down, began with the last sign of life.
     """
-    gaps = list(link.get("gaps", []))
-    now = clock.iso(clock.now())
-    if link.get("status") == "connected":
-        gaps.append({"from": link.get("heard_at") or now if status == "connecting" else now, "to": None})
-    elif status == "connected" and gaps and gaps[-1]["to"] is None:
-        gaps[-1] = {**gaps[-1], "to": now}
-    return gaps[-GAPS_KEPT:]
+    remote = RemoteClock.from_json(rig.link.get("clock"))
+    if rig.link.get("status") == "connected":
+        heard_at = rig.link.get("heard_at")
+        is_late = status == "connecting" and heard_at
+        begun_at = remote.at(clock.parse_iso(heard_at)) if is_late else remote.now()
+        RigGap.objects.get_or_create(rig=rig, ended_at=None, defaults={"begun_at": begun_at})
+    elif status == "connected":
+        RigGap.objects.filter(rig=rig, ended_at=None).update(ended_at=remote.now())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from monitoring.nina import store
-from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.nights import bounds_of, night_of
 from monitoring.nina.report import session_report
 from sessions_app.models import Session
@@ -23,6 +23,21 @@ def night(rig, script) -> Session:
     player.rebuild()
     player.play(len(script.frames))
     return Session.objects.order_by("started_at").last()
+
+
+@pytest.fixture
+def our_clock(monkeypatch):
+    """The clock of this server, which `move_to` sets."""
+
+    class Clock:
+        moment = datetime(2025, 11, 15, tzinfo=UTC)
+
+        def move_to(self, moment: datetime) -> None:
+            self.moment = moment
+
+    ours = Clock()
+    monkeypatch.setattr("sessionsite.common.clock.now", lambda: ours.moment)
+    return ours
 
 
 def bearer(token: str) -> dict:
@@ -77,42 +92,48 @@ def test_the_report_tells_what_went_wrong_and_when(night):
     assert report["session"]["duration_s"] == 39444
 
 
-def test_a_time_without_connection_is_in_the_timeline(rig, night, script):
-    Rig.objects.update(
-        link={
-            "status": "connected",
-            "gaps": [{"from": "2025-11-15T01:00:00.000Z", "to": "2025-11-15T01:05:00.000Z"}],
-        }
-    )
-    gaps = [span for span in session_report(night)["timeline"] if span["kind"] == "gap"]
-    assert gaps == [
-        {
-            "kind": "gap",
-            "label": "connection lost",
-            "from": "2025-11-15T01:00:00.000Z",
-            "to": "2025-11-15T01:05:00.000Z",
-        }
-    ]
+def lose_connection(rig, begin: datetime, end: datetime, clock) -> None:
+    """By the clock of this server."""
+    for status, moment in (("connected", begin), ("disconnected", begin), ("connected", end)):
+        clock.move_to(moment)
+        store.set_link(rig.pk, status=status)
 
 
-def test_a_gap_is_shown_by_the_clock_of_nina_as_everything_else(rig, night):
+def gaps_in(report: dict) -> list[tuple[str, str | None]]:
+    spans = [span for span in report["timeline"] if span["kind"] == "gap"]
+    assert {span["label"] for span in spans} <= {"connection lost"}
+    return [(span["from"], span["to"]) for span in spans]
+
+
+def test_a_time_without_connection_is_in_the_timeline_for_good(rig, night, our_clock):
+    begin = datetime(2025, 11, 15, 1, tzinfo=UTC)
+    lose_connection(rig, begin, begin + timedelta(minutes=5), our_clock)
+    wanted = [("2025-11-15T01:00:00.000Z", "2025-11-15T01:05:00.000Z")]
+    assert gaps_in(session_report(night)) == wanted
+    for number in range(120):  # of later nights
+        later = begin + timedelta(days=1, minutes=number)
+        lose_connection(rig, later, later + timedelta(seconds=20), our_clock)
+    assert gaps_in(session_report(night)) == wanted
+
+
+def test_a_gap_is_shown_by_the_clock_that_nina_had_then(rig, night, our_clock):
+    begin = datetime(2025, 11, 15, 1, tzinfo=UTC)
     clock = {"offset_s": 3600.0, "speed": 1.0, "read_at": "2025-11-15T00:00:00.000Z"}
-    gap = {"from": "2025-11-15T01:00:00.000Z", "to": "2025-11-15T01:05:00.000Z"}
-    Rig.objects.update(link={"status": "connected", "clock": clock, "gaps": [gap]})
-    (shown,) = [span for span in session_report(night)["timeline"] if span["kind"] == "gap"]
-    assert (shown["from"], shown["to"]) == ("2025-11-15T02:00:00.000Z", "2025-11-15T02:05:00.000Z")
+    store.set_link(rig.pk, clock=clock)
+    lose_connection(rig, begin, begin + timedelta(minutes=5), our_clock)
+    store.set_link(rig.pk, clock={**clock, "offset_s": 0.0})  # set right the next day
+    assert gaps_in(session_report(night)) == [("2025-11-15T02:00:00.000Z", "2025-11-15T02:05:00.000Z")]
 
 
 def test_the_link_keeps_the_times_without_a_connection(rig):
     for status in ("connecting", "connected", "disconnected", "connecting", "connected"):
         store.set_link(rig.pk, status=status)
-    rig.refresh_from_db()
-    (gap,) = rig.link["gaps"]
-    assert gap["from"] <= gap["to"]
+    gap = RigGap.objects.get()
+    assert gap.begun_at <= gap.ended_at
     store.set_link(rig.pk, heard_at="2026-01-01T00:00:00.000Z")
     store.set_link(rig.pk, status="connecting")  # this server was gone without a word
-    rig.refresh_from_db()
-    assert rig.link["gaps"][-1] == {"from": "2026-01-01T00:00:00.000Z", "to": None}
+    gap = RigGap.objects.get(ended_at=None)
+    assert gap.begun_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_the_report_is_json_and_a_page_for_those_who_may_read(
