@@ -4,10 +4,11 @@
 
 NINA is simulated in this process and says how fast its clock runs; the server is `serve`. Parts: `latency`
 (an event on an open /ws/unified, under uvicorn and daphne), `burst` (a history of 10,000 events on SQLite and
-PostgreSQL), `day` (--rigs at once; every --cut-every seconds all connections end, --dup of the frames come
-twice; afterwards what is stored is compared with what each NINA has, event by event, and the state with that
-of a fresh machine). The day has files of its own, rig-day.*: it takes --hours / --speed. The objects that the
-server holds after a collection, per stored event, tell of a leak; its memory has to level off besides.
+PostgreSQL), `day` (--rigs at once; every --cut-every seconds all connections end, --dup of the frames come twice,
+after each night NINA restarts and has forgotten it). At the end of the day what is stored is compared with what
+each NINA has told, event by event, and the state with that of a fresh machine. The objects that the server holds
+after a collection, per stored event, tell of a leak; its memory has to level off besides. The day has files of
+its own, rig-day.*: it takes --hours / --speed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count, pairwise
 from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -36,7 +38,7 @@ from benchmarks.lib.results import Results, say
 from benchmarks.lib.servers import Ours, ours
 from benchmarks.lib.stats import percentile
 from monitoring.nina.events import Event
-from monitoring.nina.intake import History, read_history
+from monitoring.nina.intake import read_history
 from monitoring.nina.machine import Machine
 from monitoring.nina.script import Frame, Script
 from monitoring.nina.simulator import SimulatedNina
@@ -47,9 +49,11 @@ PARTS = ("latency", "burst", "day")
 RECORDING = REPOSITORY / "tests" / "payloads" / "nina"
 ZONE = ZoneInfo("Europe/Madrid")
 ROUND = timedelta(hours=12.5)  # the recorded night begins anew so often
+QUIET = timedelta(minutes=17)  # between two nights
+READ_WITHIN = timedelta(minutes=2)
 SAMPLE_S = 5.0
-OBJECTS_PER_EVENT = 2  # kept in memory, the smallest event would take six, one in the mean eleven
-MIB_PER_HOUR = 0.25
+OBJECTS_PER_EVENT = 1  # an event that stays in memory takes six to eighty, eleven in the mean
+MIB_PER_HOUR = 0.5  # the page cache of each connection fills with the database, up to 8 MB
 SETTLE_S = 3.0  # what came within a second of a rebuild is left for the next one
 SAME = (
     "session_id",
@@ -307,6 +311,17 @@ async def day(served: Ours, counts: Path, options, results: Results) -> list[dic
     return samples
 
 
+async def restart_between_nights(nina: SimulatedNina, begin: datetime) -> None:
+    """Its history is gone after each night; not before it has been read, since nobody can know it later."""
+    for night in count(1):
+        await asyncio.sleep((begin + ROUND * night - QUIET - nina.now()).total_seconds() / nina.speed)
+        known = None
+        while known != (known := nina.connections if nina.sockets else None) or known is None:
+            await asyncio.sleep(READ_WITHIN.total_seconds() / nina.speed)
+        nina.restart()
+        await nina.cut()
+
+
 async def judged(served: Ours, slug: str, nina: SimulatedNina) -> dict:
     """What is stored and shown of this rig against what its NINA has."""
     await get(served, f"/api/nina/{slug}/session-state/refresh", "POST")
@@ -343,8 +358,8 @@ def report(found: dict, options, results: Results) -> None:
         ("stored: only read from the history", total("events_stored") - total("heard")),
         ("frames found by a rebuild to repeat an event", total("repeats")),
         ("messages on open panels", sum(found["on_the_panels"].values())),
-        ("objects at a quarter, half, three quarters, the end, thousands", shown(found["objects"], 1000)),
-        ("own memory at the same moments, MiB", shown(found["memory_mib"])),
+        ("objects in each quarter of the day, thousands", shown(found["objects"], 1000)),
+        ("own memory in each quarter, MiB", shown(found["memory_mib"])),
         ("its slope over the second half, MiB per real hour", found["memory_slope_mib_per_real_hour"]),
         ("processor time of the server, % of a core", found["cpu_percent"]),
     ]
@@ -361,7 +376,7 @@ async def watch(served: Ours, counts: Path, ninas: list[SimulatedNina], samples:
         with suppress(OSError, ValueError):  # the count is just being written
             sample = {"at_s": round(time.monotonic() - began, 1), "objects": int(counts.read_text())}
             sample["mib"] = round(private_bytes(served.pid) / 2**20, 2)
-            samples.append({**sample, "events": sum(len(nina.history) for nina in ninas)})
+            samples.append({**sample, "events": sum(len(events_of(nina)) for nina in ninas)})
 
 
 async def follow(served: Ours, slug: str, seen: Counter) -> None:
@@ -377,27 +392,22 @@ async def follow(served: Ours, slug: str, seen: Counter) -> None:
 
 
 def growth(samples: list[dict], speed: float) -> dict:
-    """Objects and memory at each quarter, and their slopes over the second half, when caches have filled.
+    """Objects and memory in each quarter, and how they grow in the second half, when caches have filled.
 
-    Each quarter by its median: in a single moment a rebuild may be under way.
+    Of the objects the least count of a quarter: what a rebuild under way holds comes and goes.
     """
-    later = samples[len(samples) // 2 :]
-    quarters = [samples[len(samples) * n // 4 : len(samples) * (n + 1) // 4] or samples for n in range(4)]
-    slope = slope_of([(sample["at_s"], sample["mib"]) for sample in later]) * 3600
-    objects = slope_of([(sample["events"], sample["objects"]) for sample in calm(later)])
+    cuts = [len(samples) * n // 4 for n in range(5)]
+    quarters = [samples[begin:end] or samples for begin, end in pairwise(cuts)]
+    objects = [min(sample["objects"] for sample in quarter) for quarter in quarters]
+    events = max(quarters[3][-1]["events"] - quarters[1][-1]["events"], 1)
+    slope = slope_of([(sample["at_s"], sample["mib"]) for sample in samples[cuts[2] :]]) * 3600
     return {
-        "objects": [median(sample["objects"] for sample in quarter) for quarter in quarters],
+        "objects": objects,
+        "objects_per_event": round((objects[3] - objects[1]) / events, 2),
         "memory_mib": [median(sample["mib"] for sample in quarter) for quarter in quarters],
-        "objects_per_event": round(objects, 2),
         "memory_slope_mib_per_real_hour": round(slope, 3),
         "memory_slope_mib_per_simulated_hour": round(slope / speed, 4),
     }
-
-
-def calm(samples: list[dict]) -> list[dict]:
-    """Without the tenth with the most objects: those were counted in the middle of a rebuild."""
-    most = sorted(sample["objects"] for sample in samples)[: max(1, len(samples) * 9 // 10)]
-    return [sample for sample in samples if sample["objects"] <= most[-1]]
 
 
 def slope_of(points: list[tuple[float, float]]) -> float:
@@ -410,13 +420,15 @@ def slope_of(points: list[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-def history_of(nina: SimulatedNina) -> History:
-    return read_history(nina.history, nina.images, ZONE)
+def events_of(nina: SimulatedNina) -> list[Event]:
+    """All that its histories have told."""
+    told = [*nina.past, (nina.history, nina.images)]
+    return [event for entries, images in told for event in read_history(entries, images, ZONE).events]
 
 
 def compare(nina: SimulatedNina, stored: list[dict]) -> dict:
     """Every event of NINA's own history against what the server has stored, by type and moment."""
-    wanted = Counter((event.type, iso(event.at)) for event in history_of(nina).events)
+    wanted = Counter((event.type, iso(event.at)) for event in events_of(nina))
     counted = [
         event
         for event in stored
@@ -436,7 +448,7 @@ def compare(nina: SimulatedNina, stored: list[dict]) -> dict:
 def differing(nina: SimulatedNina, shown: dict) -> dict:
     """{key: (shown, wanted)} of what a fresh machine makes otherwise of the same history."""
     machine = Machine(ZONE)
-    for event in history_of(nina).events:
+    for event in events_of(nina):
         machine.apply(event)
     wanted = json.loads(json.dumps(unified(machine.state, now=nina.now())))
     return {key: (shown[key], wanted[key]) for key in SAME if shown[key] != wanted[key]}

@@ -38,6 +38,7 @@ class SimulatedNina:
     ) -> None:
         self.script, self.speed, self.dup = script, speed, dup
         self.history, self.images = list(script.history), list(script.images)
+        self.past: list[tuple[list, list]] = []  # histories and images that restarts have taken
         self.sockets: set[ServerConnection] = set()
         self.is_down = False
         self.answers = asyncio.Event()  # not set: requests are taken and nothing comes back
@@ -133,6 +134,7 @@ class SimulatedNina:
 
     def restart(self) -> None:
         """NINA begins anew: its history is empty."""
+        self.past.append((self.history, self.images))
         self.history, self.images = [], []
         self.application_start = stamp_of(
             "DOME-STOPPED", self.now() + timedelta(milliseconds=1), self.script.zone

@@ -51,7 +51,9 @@ def receive(
     rig.ingest = asdict(Ingest(**rig.ingest).plus(counted or Ingest()))
     state = State.from_json(rig.state)
     fresh = [_in_order(event, state) for event in events if not _twin_of(rig, event)]
-    if len(fresh) < len(events):  # a row has gained what only the socket tells
+    if twins := len(events) - len(fresh):  # a row has gained what only the socket tells
+        rig.ingest["accepted"] -= twins
+        rig.ingest["duplicates"] += twins
         _replay_all(rig)
         state = State.from_json(rig.state)
     before = state.started_us if state.is_open else None
