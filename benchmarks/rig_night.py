@@ -4,11 +4,11 @@
 
 NINA is simulated in this process and says how fast its clock runs; the server is `serve`. Parts: `latency`
 (an event on an open /ws/unified, under uvicorn and daphne), `burst` (a history of 10,000 events on SQLite and
-PostgreSQL), `day` (--rigs at once; every --cut-every seconds all connections end, --dup of the frames come twice,
-after each night NINA restarts and has forgotten it). At the end of the day what is stored is compared with what
-each NINA has told, event by event, and the state with that of a fresh machine. The objects that the server holds
-after a collection, per stored event, tell of a leak; its memory has to level off besides. The day has files of
-its own, rig-day.*: it takes --hours / --speed.
+PostgreSQL), `day` (--rigs at once; every --cut-every seconds all connections end, --dup of the frames come
+twice, after each night NINA restarts and has forgotten it). At the end of the day what is stored is compared
+with what each NINA has told, event by event, and the state with that of a fresh machine. The objects that the
+server holds after a collection, per stored event, tell of a leak; its memory has to level off besides.
+The day has files of its own, rig-day.*: it takes --hours / --speed.
 """
 
 from __future__ import annotations
@@ -272,6 +272,7 @@ async def day(served: Ours, counts: Path, options, results: Results) -> list[dic
         for number in range(1, options.rigs + 1)
     }
     samples: list[dict] = []
+    every_s = min(SAMPLE_S, options.hours * 3600 / options.speed / 20)
     panel = Counter()
     async with AsyncExitStack() as stack:
         for slug, nina in ninas.items():
@@ -279,7 +280,7 @@ async def day(served: Ours, counts: Path, options, results: Results) -> list[dic
             await asyncio.to_thread(add_rig, served, slug, nina)
             await connected(served, slug)
         meanwhile = [
-            asyncio.create_task(watch(served, counts, list(ninas.values()), samples)),
+            asyncio.create_task(watch(served, counts, list(ninas.values()), samples, every_s)),
             *[asyncio.create_task(follow(served, slug, panel)) for slug in ninas],
             *[
                 asyncio.create_task(nina.drop_every(options.cut_every, options.down))
@@ -369,10 +370,12 @@ def shown(figures: list[float], divisor: int = 1) -> str:
     return " / ".join(f"{figure / divisor:.1f}" for figure in figures)
 
 
-async def watch(served: Ours, counts: Path, ninas: list[SimulatedNina], samples: list[dict]) -> None:
+async def watch(
+    served: Ours, counts: Path, ninas: list[SimulatedNina], samples: list[dict], every_s: float
+) -> None:
     began = time.monotonic()
     while True:
-        await asyncio.sleep(SAMPLE_S)
+        await asyncio.sleep(every_s)
         with suppress(OSError, ValueError):  # the count is just being written
             sample = {"at_s": round(time.monotonic() - began, 1), "objects": int(counts.read_text())}
             sample["mib"] = round(private_bytes(served.pid) / 2**20, 2)
