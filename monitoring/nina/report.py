@@ -216,7 +216,7 @@ def night_report(
         report.take(event_of(row))
     for event in saved_later:
         report.take(event)
-    found = report.as_json(us_of(start), us_of(end))
+    found = report.as_json(us_of(start), us_of(min(end, max(rig_now(rig), start))))
     found["timeline"] = sorted(found["timeline"] + _gaps(rig, start, end), key=lambda span: span["from"])
     return {"rig": rig.slug, "site_zone": rig.site_zone, "from": iso(start), "to": iso(end), **found}
 

@@ -71,6 +71,9 @@ def test_the_page_follows_the_night_loses_nina_and_heals(server, people, tonight
         expect(page.locator("#pictures")).to_be_hidden()
         page.get_by_role("link", name="Report of the night").click()
         expect(page.get_by_role("heading", name="NGC 2244")).to_be_visible()
+        for moment, theme in (("beforeprint", "light"), ("afterprint", "red")):  # dark ink on white paper
+            page.evaluate(f"dispatchEvent(new Event('{moment}'))")
+            expect(page.locator("html")).to_have_attribute("data-theme", theme)
 
 
 def test_the_page_fits_a_phone(server, people, tonight):

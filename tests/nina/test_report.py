@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from monitoring.nina import store
 from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.nights import bounds_of, night_of
-from monitoring.nina.report import session_report
+from monitoring.nina.report import night_report, session_report
 from sessions_app.models import Session
 from tests.nina.night import FOLDER
 from tests.nina.player import Player
@@ -250,8 +250,12 @@ def test_a_file_that_is_no_history_is_named(organisation, tmp_path, text, why):
         call_command("import_night", str(file))
 
 
+def test_of_a_night_that_goes_on_nothing_is_counted_that_is_still_to_come(rig, night, our_clock):
+    our_clock.move_to(datetime(2025, 11, 15, 11, 30, tzinfo=UTC))  # at noon the next night begins
+    start, end = bounds_of(rig, date(2025, 11, 15))
+    assert night_report(rig, start, end)["unsafe_s"] == 30 * 60
+
+
 def test_an_unsafe_morning_counts_into_the_next_night(rig, night, script):
     start, end = bounds_of(rig, date(2025, 11, 15))
-    from monitoring.nina.report import night_report
-
     assert night_report(rig, start, end)["unsafe_s"] == int((end - start) / timedelta(seconds=1))

@@ -17,6 +17,8 @@ let reading = null;
 let offsetMs = Date.parse(rig.now) - Date.now(); // NINA's clock may differ from ours
 
 const nowAtRig = () => Date.now() + offsetMs;
+/** Until when what goes on in the night is drawn: its end, and no longer than anything is known of. */
+const knownUntil = () => Math.min(rig.is_listening ? nowAtRig() : Date.parse(rig.unified.lastUpdate ?? night.to), Date.parse(night.to));
 const known = (value, unit = "") => (value === null || value === undefined ? "–" : `${value}${unit}`);
 
 function show(newer) {
@@ -125,7 +127,7 @@ function readNightSoon() {
     reading = null;
     try {
       night = await get(`/api/v1/rigs/${rig.slug}/nights/${place.evening}/`);
-      showNight(night, nowAtRig());
+      showNight(night, knownUntil());
     } catch (refusal) {
       notifyUnread(refusal); // the next event reads it again; until then the page shows the older night
     }
@@ -146,8 +148,8 @@ async function refresh() {
 
 find("#rig-refresh").hidden = !may("control") || !rig.is_listening;
 find("#rig-refresh").addEventListener("click", refresh);
-document.addEventListener("zonechange", () => showNight(night, nowAtRig()));
+document.addEventListener("zonechange", () => showNight(night, knownUntil()));
 show(rig);
-showNight(night, nowAtRig());
+showNight(night, knownUntil());
 everySecond(tick);
 live.subscribe(`rig:${rig.slug}`, { state: (state) => { show(state); readNightSoon(); } });
