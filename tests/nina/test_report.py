@@ -184,6 +184,13 @@ def test_a_night_goes_from_noon_to_noon_at_the_site(rig, night):
     assert (end.utctimetuple(), start.utctimetuple()) and end.timestamp() - start.timestamp() == 23 * 3600
 
 
+def test_a_night_in_another_zone_begins_at_its_own_noon(rig, night):
+    rig.site_zone = "America/Phoenix"  # UTC-7 all the year
+    start, end = bounds_of(rig, date(2025, 11, 14))
+    assert (start, end) == (datetime(2025, 11, 14, 19, tzinfo=UTC), datetime(2025, 11, 15, 19, tzinfo=UTC))
+    assert night_of(rig, datetime(2025, 11, 14, 18, 59, tzinfo=UTC)) == date(2025, 11, 13)
+
+
 def test_the_page_of_the_rig_shows_its_newest_night_and_others_by_date(rig, night, client, viewer, stranger):
     client.force_login(viewer)
     page = client.get("/rigs/rig-1/")

@@ -135,6 +135,11 @@ async def test_the_rest_answer_is_exactly_the_object_of_the_socket(
     assert (await socket.next("sessionUpdate"))["data"] == told
 
 
+async def test_a_panel_of_another_origin_follows_a_public_rig(public_rig, panel):
+    socket = await panel(origin="http://localhost:5173")
+    assert (await socket.next())["type"] == "connection"
+
+
 async def test_every_event_of_a_batch_comes_with_a_state(public_rig, script, panel):
     player = Player(public_rig, script)
     await in_thread(player.rebuild)
