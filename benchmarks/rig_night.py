@@ -4,8 +4,10 @@
 
 NINA is simulated in this process and says how fast its clock runs; the server is `serve`. Parts: `latency`
 (an event on an open /ws/unified, under uvicorn and daphne), `burst` (a history of 10,000 events on SQLite and
-PostgreSQL), `day` (every --cut-every seconds all connections end, --dup of the frames come twice; afterwards
-what is stored is compared with what NINA has, event by event, and the state with that of a fresh machine).
+PostgreSQL), `day` (--rigs at once; every --cut-every seconds all connections end, --dup of the frames come
+twice, after each night NINA restarts and has forgotten it). At the end of the day what is stored is compared
+with what each NINA has told, event by event, and the state with that of a fresh machine. The objects that the
+server holds after a collection, per stored event, tell of a leak; its memory has to level off besides.
 The day has files of its own, rig-day.*: it takes --hours / --speed.
 """
 
@@ -18,22 +20,25 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count, pairwise
 from pathlib import Path
+from statistics import median
 from zoneinfo import ZoneInfo
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from benchmarks.lib.databases import OWN, database, has_postgresql
-from benchmarks.lib.machine import cpu_seconds, memory_bytes
+from benchmarks.lib.machine import cpu_seconds, private_bytes
 from benchmarks.lib.options import FULL, defaults, parser, work_folder
 from benchmarks.lib.processes import REPOSITORY, ask
 from benchmarks.lib.results import Results, say
 from benchmarks.lib.servers import Ours, ours
 from benchmarks.lib.stats import percentile
 from monitoring.nina.events import Event
-from monitoring.nina.intake import History, read_history
+from monitoring.nina.intake import read_history
 from monitoring.nina.machine import Machine
 from monitoring.nina.script import Frame, Script
 from monitoring.nina.simulator import SimulatedNina
@@ -44,7 +49,11 @@ PARTS = ("latency", "burst", "day")
 RECORDING = REPOSITORY / "tests" / "payloads" / "nina"
 ZONE = ZoneInfo("Europe/Madrid")
 ROUND = timedelta(hours=12.5)  # the recorded night begins anew so often
+QUIET = timedelta(minutes=17)  # between two nights
+READ_WITHIN = timedelta(minutes=2)
 SAMPLE_S = 5.0
+OBJECTS_PER_EVENT = 1  # an event that stays in memory takes six to eighty, eleven in the mean
+MIB_PER_HOUR = 0.5  # the page cache of each connection fills with the database, up to 8 MB
 SETTLE_S = 3.0  # what came within a second of a rebuild is left for the next one
 SAME = (
     "session_id",
@@ -73,8 +82,9 @@ def main(arguments: list[str] | None = None) -> int:
             missed += results.write()
         if "day" in options.parts:
             results = Results("rig-day", f"A rig for {options.hours:g} hours", options, folder)
-            with ours(folder, name="day").prepare([]) as served:
-                samples = asyncio.run(day(served, options, results))
+            counts = folder / "objects"
+            with ours(folder, name="day", BENCH_OBJECTS=str(counts)).prepare([]) as served:
+                samples = asyncio.run(day(served, counts, options, results))
             missed += results.write()
             draw(samples, results)
     return 1 if missed and options.size == FULL else 0
@@ -88,12 +98,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     made.add_argument("--cut-every", type=float, help="real seconds")
     made.add_argument("--down", type=float, default=1.0, help="seconds without NINA after each cut")
     made.add_argument("--dup", type=float, default=0.3, help="share of frames that come twice")
+    made.add_argument("--rigs", type=int, help="of the day")
     made.add_argument("--events", type=int, help="of the burst")
     made.add_argument("--databases", type=lambda text: text.split(","), help="sqlite, own, or a URL")
     return defaults(
         made.parse_args(arguments), rounds=(200, 50, 3), parts=(list(PARTS), list(PARTS), list(PARTS)),
         hours=(24.0, 1.0, 12.0), speed=(60.0, 60.0, 7200.0), cut_every=(20.0, 10.0, 2.0),
-        events=(10_000, 10_000, 100), databases=(["sqlite", OWN], ["sqlite"], ["sqlite"]),
+        rigs=(4, 4, 2), events=(10_000, 10_000, 100), databases=(["sqlite", OWN], ["sqlite"], ["sqlite"]),
     )  # fmt: skip
 
 
@@ -249,85 +260,133 @@ def frame_of(event: Event) -> Frame:
     return Frame(event.at, {"Response": {"Event": event.type, **event.payload}, "Type": "Socket"})
 
 
-async def day(served: Ours, options, results: Results) -> list[dict]:
-    """The memory over the day; what was stored and shown is compared with what NINA has."""
-    say(f"  {options.hours:g} hours in {options.hours * 60 / options.speed:.0f} minutes")
+async def day(served: Ours, counts: Path, options, results: Results) -> list[dict]:
+    """Objects and memory over the day; what was stored and shown is compared with what each NINA has."""
+    minutes = options.hours * 60 / options.speed
+    say(f"  {options.hours:g} hours of {options.rigs} rigs in {minutes:.0f} minutes")
     script = recorded_day(options.hours)
     begin = datetime.now(UTC) + timedelta(seconds=5 * options.speed)
     script = script.shifted(begin - script.frames[0].at)
-    nina = SimulatedNina(script, speed=options.speed, dup=options.dup)
+    ninas = {
+        f"dome-{number}": SimulatedNina(script, speed=options.speed, dup=options.dup, seed=number)
+        for number in range(1, options.rigs + 1)
+    }
     samples: list[dict] = []
+    every_s = min(SAMPLE_S, options.hours * 3600 / options.speed / 20)
     panel = Counter()
-    async with nina.serving():
-        await asyncio.to_thread(add_rig, served, "rig-3", nina)
-        await connected(served, "rig-3")
+    async with AsyncExitStack() as stack:
+        for slug, nina in ninas.items():
+            await stack.enter_async_context(nina.serving())
+            await asyncio.to_thread(add_rig, served, slug, nina)
+            await connected(served, slug)
         meanwhile = [
-            asyncio.create_task(nina.drop_every(options.cut_every, options.down)),
-            asyncio.create_task(watch(served, nina, samples)),
-            asyncio.create_task(follow(served, panel)),
+            asyncio.create_task(watch(served, counts, list(ninas.values()), samples, every_s)),
+            *[asyncio.create_task(follow(served, slug, panel)) for slug in ninas],
+            *[
+                asyncio.create_task(nina.drop_every(options.cut_every, options.down))
+                for nina in ninas.values()
+            ],
         ]
         cpu_s, began = cpu_seconds(served.pid), time.monotonic()
-        await nina.play()
-        rest = begin + timedelta(hours=options.hours) - nina.now()  # nothing happens any more
+        await asyncio.gather(*(nina.play() for nina in ninas.values()))
+        rest = (
+            begin + timedelta(hours=options.hours) - next(iter(ninas.values())).now()
+        )  # nothing happens any more
         await asyncio.sleep(max(rest.total_seconds(), 0) / options.speed)
         took_s, cpu_s = time.monotonic() - began, cpu_seconds(served.pid) - cpu_s
         for task in meanwhile:
             task.cancel()
         await asyncio.gather(*meanwhile, return_exceptions=True)
-        nina.is_down = False
+        for nina in ninas.values():
+            nina.is_down = False
         await asyncio.sleep(SETTLE_S)
-        await get(served, "/api/nina/rig-3/session-state/refresh", "POST")
+        rigs = {slug: await judged(served, slug, nina) for slug, nina in ninas.items()}
         found = {
             "hours": options.hours, "took_s": round(took_s), "cpu_percent": 100 * cpu_s / took_s,
-            "frames_sent": nina.sent, "connections": nina.connections, "on_the_panel": dict(panel),
-            **memory(samples, options.speed), **compare(nina, await stored_events(served, "rig-3")),
-            "state_differs": differing(nina, await get(served, "/api/nina/rig-3/session-state")),
-            "ingest": (await get(served, "/api/nina/rig-3/health"))["ingest"],
+            "frames_sent": sum(nina.sent for nina in ninas.values()),
+            "connections": sum(nina.connections for nina in ninas.values()),
+            "on_the_panels": dict(panel), **growth(samples, options.speed), "rigs": rigs,
         }  # fmt: skip
-    results.raw["day"] = {**found, "memory": samples}
+    results.raw["day"] = {**found, "samples": samples}
     report(found, options, results)
     return samples
 
 
+async def restart_between_nights(nina: SimulatedNina, begin: datetime) -> None:
+    """Its history is gone after each night; not before it has been read, since nobody can know it later."""
+    for night in count(1):
+        await asyncio.sleep((begin + ROUND * night - QUIET - nina.now()).total_seconds() / nina.speed)
+        known = None
+        while known != (known := nina.connections if nina.sockets else None) or known is None:
+            await asyncio.sleep(READ_WITHIN.total_seconds() / nina.speed)
+        nina.restart()
+        await nina.cut()
+
+
+async def judged(served: Ours, slug: str, nina: SimulatedNina) -> dict:
+    """What is stored and shown of this rig against what its NINA has."""
+    await get(served, f"/api/nina/{slug}/session-state/refresh", "POST")
+    return {
+        **compare(nina, await stored_events(served, slug)),
+        "state_differs": differing(nina, await get(served, f"/api/nina/{slug}/session-state")),
+        "ingest": (await get(served, f"/api/nina/{slug}/health"))["ingest"],
+    }
+
+
 def report(found: dict, options, results: Results) -> None:
-    target = results.target
-    target("events lost", "<=", 0, len(found["lost"]), "events")
-    target("events counted twice", "<=", 0, len(found["counted_twice"]), "events")
-    target("values of the state unlike a fresh machine's", "<=", 0, len(found["state_differs"]), "values")
+    target, rigs = results.target, found["rigs"].values()
+
+    def total(name: str) -> int:
+        return sum(rig[name] if isinstance(rig[name], int) else len(rig[name]) for rig in rigs)
+
+    target("events lost", "<=", 0, total("lost"), "events")
+    target("events counted twice", "<=", 0, total("counted_twice"), "events")
+    target("values of the state unlike a fresh machine's", "<=", 0, total("state_differs"), "values")
     if options.size == FULL:
-        slope = found["slope_mib_per_real_hour"]
-        target("memory of the server, slope over the second half", "<=", 20, slope, "MiB per real hour")
+        objects, memory = found["objects_per_event"], found["memory_slope_mib_per_simulated_hour"]
+        target("objects held per stored event, second half", "<=", OBJECTS_PER_EVENT, objects, "objects")
+        target("memory, slope over the second half", "<=", MIB_PER_HOUR, memory, "MiB per simulated hour")
     table = results.table("The day", "what", "figure")
     table.rows += [
-        ("simulated hours, at this speed", f"{options.hours:g}, {options.speed:g}x"),
+        (
+            "simulated hours, at this speed, of so many rigs",
+            f"{options.hours:g}, {options.speed:g}x, {len(rigs)}",
+        ),
         ("frames sent, of which twice", f"{found['frames_sent']:,}, {options.dup:.0%}"),
         ("connections (one cut every so many seconds)", f"{found['connections']} ({options.cut_every:g})"),
-        ("events in NINA's history", found["events_in_nina"]),
-        ("stored: heard on the socket", found["heard"]),
-        ("stored: only read from the history", found["events_stored"] - found["heard"]),
-        ("frames found by a rebuild to repeat an event", found["repeats"]),
-        ("messages on an open panel", sum(found["on_the_panel"].values())),
-        ("memory (PSS) at the begin, half way, at the end, MiB", " / ".join(map(str, found["memory_mib"]))),
-        ("slope over the second half, MiB per real hour", found["slope_mib_per_real_hour"]),
-        ("the same per simulated hour", found["slope_mib_per_simulated_hour"]),
+        ("events in the histories of NINA", total("events_in_nina")),
+        ("stored: heard on the socket", total("heard")),
+        ("stored: only read from the history", total("events_stored") - total("heard")),
+        ("frames found by a rebuild to repeat an event", total("repeats")),
+        ("messages on open panels", sum(found["on_the_panels"].values())),
+        ("objects in each quarter of the day, thousands", shown(found["objects"], 1000)),
+        ("own memory in each quarter, MiB", shown(found["memory_mib"])),
+        ("its slope over the second half, MiB per real hour", found["memory_slope_mib_per_real_hour"]),
         ("processor time of the server, % of a core", found["cpu_percent"]),
     ]
 
 
-async def watch(served: Ours, nina: SimulatedNina, samples: list[dict]) -> None:
+def shown(figures: list[float], divisor: int = 1) -> str:
+    return " / ".join(f"{figure / divisor:.1f}" for figure in figures)
+
+
+async def watch(
+    served: Ours, counts: Path, ninas: list[SimulatedNina], samples: list[dict], every_s: float
+) -> None:
     began = time.monotonic()
     while True:
-        now_s = time.monotonic() - began
-        mib = round(memory_bytes(served.pid) / 2**20, 2)
-        samples.append({"at_s": round(now_s, 1), "mib": mib, "events": len(nina.history)})
-        await asyncio.sleep(SAMPLE_S if now_s > 60 else 1)
+        await asyncio.sleep(every_s)
+        with suppress(OSError, ValueError):  # the count is just being written
+            sample = {"at_s": round(time.monotonic() - began, 1), "objects": int(counts.read_text())}
+            sample["mib"] = round(private_bytes(served.pid) / 2**20, 2)
+            samples.append({**sample, "events": sum(len(events_of(nina)) for nina in ninas)})
 
 
-async def follow(served: Ours, seen: Counter) -> None:
+async def follow(served: Ours, slug: str, seen: Counter) -> None:
     """A panel that stays; `seen` counts its messages by type."""
     while True:
         try:
-            address = f"ws://127.0.0.1:{served.port}/ws/unified/rig-3"
+            address = f"ws://127.0.0.1:{served.port}/ws/unified/{slug}"
             async with connect(address, proxy=None, max_size=None) as panel:
                 async for text in panel:
                     seen[json.loads(text)["type"]] += 1
@@ -335,14 +394,22 @@ async def follow(served: Ours, seen: Counter) -> None:
             await asyncio.sleep(0.5)
 
 
-def memory(samples: list[dict], speed: float) -> dict:
-    """First, middle and last value, and the slope over the second half, when caches have filled."""
-    later = samples[len(samples) // 2 :]
-    slope = slope_of([(sample["at_s"], sample["mib"]) for sample in later]) * 3600
+def growth(samples: list[dict], speed: float) -> dict:
+    """Objects and memory in each quarter, and how they grow in the second half, when caches have filled.
+
+    Of the objects the least count of a quarter: what a rebuild under way holds comes and goes.
+    """
+    cuts = [len(samples) * n // 4 for n in range(5)]
+    quarters = [samples[begin:end] or samples for begin, end in pairwise(cuts)]
+    objects = [min(sample["objects"] for sample in quarter) for quarter in quarters]
+    events = max(quarters[3][-1]["events"] - quarters[1][-1]["events"], 1)
+    slope = slope_of([(sample["at_s"], sample["mib"]) for sample in samples[cuts[2] :]]) * 3600
     return {
-        "memory_mib": [samples[0]["mib"], later[0]["mib"], samples[-1]["mib"]],
-        "slope_mib_per_real_hour": round(slope, 3),
-        "slope_mib_per_simulated_hour": round(slope / speed, 4),
+        "objects": objects,
+        "objects_per_event": round((objects[3] - objects[1]) / events, 2),
+        "memory_mib": [median(sample["mib"] for sample in quarter) for quarter in quarters],
+        "memory_slope_mib_per_real_hour": round(slope, 3),
+        "memory_slope_mib_per_simulated_hour": round(slope / speed, 4),
     }
 
 
@@ -352,16 +419,19 @@ def slope_of(points: list[tuple[float, float]]) -> float:
         return 0.0
     mean_x = sum(x for x, _ in points) / len(points)
     mean_y = sum(y for _, y in points) / len(points)
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-def history_of(nina: SimulatedNina) -> History:
-    return read_history(nina.history, nina.images, ZONE)
+def events_of(nina: SimulatedNina) -> list[Event]:
+    """All that its histories have told."""
+    told = [*nina.past, (nina.history, nina.images)]
+    return [event for entries, images in told for event in read_history(entries, images, ZONE).events]
 
 
 def compare(nina: SimulatedNina, stored: list[dict]) -> dict:
     """Every event of NINA's own history against what the server has stored, by type and moment."""
-    wanted = Counter((event.type, iso(event.at)) for event in history_of(nina).events)
+    wanted = Counter((event.type, iso(event.at)) for event in events_of(nina))
     counted = [
         event
         for event in stored
@@ -381,7 +451,7 @@ def compare(nina: SimulatedNina, stored: list[dict]) -> dict:
 def differing(nina: SimulatedNina, shown: dict) -> dict:
     """{key: (shown, wanted)} of what a fresh machine makes otherwise of the same history."""
     machine = Machine(ZONE)
-    for event in history_of(nina).events:
+    for event in events_of(nina):
         machine.apply(event)
     wanted = json.loads(json.dumps(unified(machine.state, now=nina.now())))
     return {key: (shown[key], wanted[key]) for key in SAME if shown[key] != wanted[key]}
@@ -399,13 +469,13 @@ def draw(samples: list[dict], results: Results) -> None:
         return
     minutes = [sample["at_s"] / 60 for sample in samples]
     figure, axis = pyplot.subplots(figsize=(9, 3.2))
-    axis.plot(minutes, [sample["mib"] for sample in samples], color="#2f6f8f", label="memory, MiB")
+    axis.plot(minutes, [sample["mib"] for sample in samples], color="#2f6f8f", label="own memory, MiB")
     axis.set_ylim(0, 1.25 * max(sample["mib"] for sample in samples))
     axis.set_xlabel("real minutes", fontsize=8)
-    axis.set_ylabel("memory of the server (PSS), MiB", fontsize=8)
+    axis.set_ylabel("own memory of the server, MiB", fontsize=8)
     events = axis.twinx()
     events.plot(minutes, [sample["events"] for sample in samples], color="#b8862f", linewidth=1)
-    events.set_ylabel("events in NINA's history", fontsize=8)
+    events.set_ylabel("events in the histories", fontsize=8)
     events.set_ylim(bottom=0)
     for each in (axis, events):
         each.tick_params(labelsize=8)

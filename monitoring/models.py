@@ -369,4 +369,4 @@ class MonitorDay(models.Model):
 
 
 from monitoring.jobs.models import Job, JobItem  # noqa: E402, F401 - Django finds models in this module
-from monitoring.nina.models import Rig, RigEvent  # noqa: E402, F401 - Django finds models in this module
+from monitoring.nina.models import Rig, RigEvent, RigGap  # noqa: E402, F401 - Django finds models in this module

@@ -24,6 +24,7 @@ from monitoring.history import History
 from monitoring.labels import offered_labels
 from monitoring.messages import image_json
 from monitoring.models import Image, Monitor
+from monitoring.nina.report import has_night, session_report
 from monitoring.state import fleet_state, monitor_state
 from sessions_app.api.filters import EventFilters
 from sessions_app.messages import SESSION_ROW, event_json, session_json, session_rows_json
@@ -161,6 +162,7 @@ def session(request: HttpRequest, key: str) -> HttpResponse:
         session=session_json(found),
         started_at=found.started_at,
         exports=EXPORTS,
+        night=session_report(found) if has_night(found) else None,
     )
 
 

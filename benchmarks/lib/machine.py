@@ -21,10 +21,19 @@ def cpu_seconds(pid: int) -> float:
 
 def memory_bytes(pid: int) -> int:
     """The process's proportional share of resident memory."""
+    return _rollup(pid, "Pss:")
+
+
+def private_bytes(pid: int) -> int:
+    """The process's own resident memory, without files: what other processes do changes nothing in it."""
+    return _rollup(pid, "Anonymous:")
+
+
+def _rollup(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
-    raise ValueError(f"/proc/{pid}/smaps_rollup has no Pss line")
+    raise ValueError(f"/proc/{pid}/smaps_rollup has no line {name}")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ HEARTBEAT_S = 20.0
 CHECK_S = 1.0  # how late a change of another process is seen
 RIGHTS_S = 2.0
 WAITING = 300  # messages; a reader that is further behind gets the newest state only
-EACH_UP_TO = 20  # events at once that are each followed by a state
+EACH_UP_TO = 50  # events at once that are each followed by a state: as many as one transaction stores
 CLOSE_GOING_AWAY = 4012
 
 
@@ -200,7 +200,8 @@ class UnifiedSockets:
         tasks = [
             asyncio.create_task(self._until_gone(receive)),
             asyncio.create_task(outlet.send_all(send)),
-            asyncio.create_task(_repeat_and_beat(rig.pk, outlet)),
+            asyncio.create_task(_repeat(rig.pk, outlet)),
+            asyncio.create_task(_beat(outlet)),
         ]
         try:
             await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
@@ -234,9 +235,14 @@ def _leave(feed: RigFeed, outlet: Outlet) -> None:
         feed.end()
 
 
-async def _repeat_and_beat(rig_id: int, outlet: Outlet) -> None:
+async def _repeat(rig_id: int, outlet: Outlet) -> None:
+    """The snapshot once more: a panel may have subscribed to its messages only after the first one."""
     await asyncio.sleep(REPEAT_S)
     outlet.put(messages.states(await read_in_thread(_current, rig_id))[1:])
+
+
+async def _beat(outlet: Outlet) -> None:
+    """Panels leave for good after 30 s of silence."""
     while True:
         await asyncio.sleep(HEARTBEAT_S)
         outlet.put([messages.heartbeat()])

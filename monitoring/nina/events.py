@@ -103,7 +103,7 @@ def read_frame(frame: bytes | str, at: datetime) -> Event | Message:
     """The event in one frame of the socket, stamped with the moment of its arrival. Raises Malformed."""
     data = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
     if len(data) > FRAME_BYTES:
-        raise Malformed(f"a frame of {len(data)} bytes")
+        raise Malformed(f"a frame of more than {FRAME_BYTES} bytes")
     try:
         message = orjson.loads(data)
     except ValueError as error:

@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from monitoring.nina import store
+from monitoring.nina.events import FRAME_BYTES
 from monitoring.nina.intake import LiveIntake
 from monitoring.nina.models import Rig
 from monitoring.nina.wire import Answers, NinaRest, NinaUnreachable, RemoteClock, socket_address
@@ -29,14 +30,22 @@ OPEN_WITHIN_S = 10.0
 PING_S, PONG_WITHIN_S = 30.0, 20.0  # silence of events is no fault, silence of pongs is
 MESSAGE_BYTES = 16 * 1024 * 1024
 WAITING_FRAMES = 20_000
+PATIENCE_S = 5.0
+WRITING_AT_ONCE = 2  # each thread has a connection of its own, with all that it remembers
+READING_AT_ONCE = 32  # NINAs that are asked for their history; further ones wait
 FLUSH_S = 1.0
 SIGN_OF_LIFE_S = 30.0
 
 
 async def in_thread(func: Callable, *args, **kwargs) -> Any:
-    """func(...), which uses the database or the network, off the event loop."""
-    threads = pool("rigs", 4)
+    """func(...), which uses the database, off the event loop."""
+    threads = pool("rigs", WRITING_AT_ONCE)
     return await database_sync_to_async(func, thread_sensitive=False, executor=threads)(*args, **kwargs)
+
+
+async def asked_in_thread(func: Callable[..., Any], *args) -> Any:
+    """func(...), which waits for a NINA. One that hangs keeps no other rig's events and no lease waiting."""
+    return await asyncio.get_running_loop().run_in_executor(pool("ninas", READING_AT_ONCE), func, *args)
 
 
 def pause_s(failures: int, chance: Callable[[], float] = random.random) -> float:
@@ -51,10 +60,16 @@ def read_nina(url: str, zone) -> tuple[Answers, RemoteClock]:
         return nina.read(), remote
 
 
-def rebuild_now(rig: Rig, *, epoch: int | None = None) -> RemoteClock:
-    """The rig's journal and state hold what NINA holds at this moment. Raises NinaUnreachable, TakenOver."""
+def rebuild_now(rig: Rig) -> RemoteClock:
+    """The rig's journal and state hold what NINA holds at this moment. Raises NinaUnreachable."""
     asked_at = clock.now()
-    answers, remote = read_nina(rig.url, rig.zone)
+    return rebuild_from(rig, *read_nina(rig.url, rig.zone), asked_at=asked_at)
+
+
+def rebuild_from(
+    rig: Rig, answers: Answers, remote: RemoteClock, *, asked_at: datetime, epoch: int | None = None
+) -> RemoteClock:
+    """The rig's journal and state hold what NINA answered. Raises TakenOver."""
     store.rebuild(
         rig.pk,
         application_start=answers.application_start,
@@ -77,8 +92,8 @@ class RigListener:
         self.intake = LiveIntake()
         self.clock = RemoteClock()
         self.failures = 0
-        self._frames: deque[tuple[bytes | str, datetime]] = deque(maxlen=WAITING_FRAMES)
-        self._arrived = asyncio.Event()
+        self._frames: deque[tuple[bytes, datetime]] = deque()
+        self._arrived, self._may_take = asyncio.Event(), asyncio.Event()
 
     async def run(self) -> None:
         """Connects, follows, and connects again, with growing pauses, for ever."""
@@ -116,44 +131,58 @@ class RigListener:
 
     async def _follow(self, socket) -> None:
         self._frames.clear()
+        self._may_take.clear()
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(socket))
-            work = [tasks.create_task(self._rebuild_then_take()), tasks.create_task(self._flush())]
+            steps = (self._rebuild_until_read, self._take, self._flush)
+            work = [tasks.create_task(step()) for step in steps]
             await asyncio.wait([reading])
             for task in work:
                 task.cancel()
 
     async def _read(self, socket) -> None:
-        """Every frame with the moment of its arrival; nothing is read of it here, so that none waits."""
+        """Every frame with the moment of its arrival; nothing is read of it here, so that none waits.
+
+        Ends with the connection, and when too many wait: NINA's history has them all.
+        """
         with suppress(WebSocketException):
-            while True:
+            while len(self._frames) < WAITING_FRAMES:
                 # A frame whose text is no UTF-8 would end the connection if it were decoded by the client.
-                self._frames.append((await socket.recv(decode=False), clock.now()))
+                frame = await socket.recv(decode=False)
+                self._frames.append((frame[: FRAME_BYTES + 1], clock.now()))  # a longer one is dropped anyway
                 self._arrived.set()
 
-    async def _rebuild_then_take(self) -> None:
-        rebuilding = await self._rebuild()
-        await self._tell(status="connected", attempts=0, error="", heard_at=clock.iso(clock.now()))
-        if rebuilding:
-            self.failures = 0
-        while True:
-            self._arrived.clear()
-            await self._take_waiting()
-            try:
-                async with asyncio.timeout(None if rebuilding else pause_s(self.failures)):
-                    await self._arrived.wait()
-            except TimeoutError:  # the history could not be read before
-                self.failures += 1
-                rebuilding = await self._rebuild()
+    async def _rebuild_until_read(self) -> None:
+        """The history is read once, however often that has to be tried."""
+        while not await self._rebuild():
+            self._may_take.set()
+            await asyncio.sleep(pause_s(self.failures))
+            self.failures += 1
+        self._may_take.set()
+        self.failures = 0
 
     async def _rebuild(self) -> bool:
-        """Whether the history could be read; live frames are taken in any case."""
+        """Whether the history could be read."""
+        asked_at = clock.now()
         try:
-            self.clock = await in_thread(rebuild_now, self.rig, epoch=self.epoch)
+            answers, remote = await asked_in_thread(read_nina, self.rig.url, self.rig.zone)
         except NinaUnreachable as error:
             await self._tell(seed_error=error.message[:300])
             return False
+        self.clock = await in_thread(
+            rebuild_from, self.rig, answers, remote, asked_at=asked_at, epoch=self.epoch
+        )
         return True
+
+    async def _take(self) -> None:
+        """Frames follow the history; they wait no longer for it when NINA does not answer."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._may_take.wait(), PATIENCE_S)
+        await self._tell(status="connected", attempts=0, error="", heard_at=clock.iso(clock.now()))
+        while True:
+            self._arrived.clear()
+            await self._take_waiting()
+            await self._arrived.wait()
 
     async def _take_waiting(self) -> None:
         """The frames that are there, at most a batch in one transaction."""

@@ -126,3 +126,23 @@ class RigEvent(models.Model):
 
     def __str__(self):
         return f"{self.seq} {self.type}"
+
+
+class RigGap(models.Model):
+    """A time without a connection to NINA, on NINA's clock as it was known then."""
+
+    rig = models.ForeignKey(Rig, models.CASCADE, related_name="gaps")
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="Empty while it lasts.")
+
+    class Meta:
+        ordering = ["rig_id", "begun_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rig"], condition=Q(ended_at__isnull=True), name="one_open_gap_per_rig"
+            )
+        ]
+        indexes = [models.Index(fields=["rig", "begun_at"], name="rig_gaps_by_time")]
+
+    def __str__(self):
+        return f"{self.begun_at} to {self.ended_at}"

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import mean, median
 from typing import Any
 
 from monitoring.nina.events import Event, scalar, us_of
 from monitoring.nina.machine import Machine
 from monitoring.nina.matching import event_of
-from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.state import DARKS, FLATS, PAUSED, State
 from monitoring.nina.stats import UNKNOWN, exposure_key, image_of
 from monitoring.nina.store import in_order_of_the_night
 from monitoring.nina.topic import rig_now
 from monitoring.nina.unified import iso_us
-from monitoring.nina.wire import RemoteClock
 from sessions_app.models import Session
 from sessions_app.states import Kind
-from sessionsite.common.clock import iso, parse_iso
+from sessionsite.common.clock import iso
 
 FAILURES = {
     "ERROR-AF": "autofocus failed",
@@ -32,6 +31,7 @@ FAILURES = {
     "CAMERA-DOWNLOAD-TIMEOUT": "the camera's picture did not arrive",
     "IMAGE-SAVE-FAILED": "a picture could not be saved",
 }
+LONGEST_EXPOSURE = timedelta(hours=1)
 
 
 @dataclass
@@ -65,6 +65,7 @@ class NightReport:
         self.failures: list[dict[str, Any]] = []
         self.hfr: list[list[float]] = []
         self.rms: list[list[float]] = []
+        self.rms_of: dict[str, list[list[float]]] = {}
         self.temperature: list[list[float]] = []
         self.flats = self.darks = 0
 
@@ -103,6 +104,7 @@ class NightReport:
             self.hfr.append([ms, image.hfr])
         if image.rms_arcsec is not None:
             self.rms.append([ms, image.rms_arcsec])
+            self.rms_of.setdefault(target, []).append([ms, image.rms_arcsec])
 
     def _failure(self, event: Event) -> None:
         told = {name: scalar(value) for name, value in event.payload.items() if scalar(value) is not None}
@@ -149,6 +151,7 @@ class NightReport:
             "frames": rows,
             "count": sum(row["count"] for row in rows),
             "total_s": sum(row["total_s"] for row in rows),
+            "guiding": _figures(self.rms_of.get(name, [])),
         }
 
     def _filters(self) -> list[dict[str, Any]]:
@@ -199,8 +202,10 @@ def _told(span: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def night_report(rig: Rig, start: datetime, end: datetime) -> dict[str, Any]:
-    """What the rig's stored events between two moments add up to."""
+def night_report(
+    rig: Rig, start: datetime, end: datetime, *, saved_later: Iterable[Event] = ()
+) -> dict[str, Any]:
+    """What the rig's stored events between two moments, and a few later ones, add up to."""
     events = RigEvent.objects.counted().filter(rig=rig)
     before = State()
     for row in _held_before(events, start):
@@ -209,7 +214,9 @@ def night_report(rig: Rig, start: datetime, end: datetime) -> dict[str, Any]:
     report.lanes["unsafe"].hold("unsafe" if before.is_safe is False else None, us_of(start))
     for row in in_order_of_the_night(events.filter(at__gte=start, at__lte=end)):
         report.take(event_of(row))
-    found = report.as_json(us_of(start), us_of(end))
+    for event in saved_later:
+        report.take(event)
+    found = report.as_json(us_of(start), us_of(min(end, max(rig_now(rig), start))))
     found["timeline"] = sorted(found["timeline"] + _gaps(rig, start, end), key=lambda span: span["from"])
     return {"rig": rig.slug, "site_zone": rig.site_zone, "from": iso(start), "to": iso(end), **found}
 
@@ -221,15 +228,24 @@ def _held_before(events, start: datetime) -> Iterable[RigEvent]:
 
 
 def _gaps(rig: Rig, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Times without a connection to NINA, on its clock; what happened then its history has told later."""
-    gaps, remote = [], RemoteClock.from_json(rig.link.get("clock"))
-    for gap in rig.link.get("gaps", []):
-        begun = remote.at(parse_iso(gap["from"]))
-        over = remote.at(parse_iso(gap["to"])) if gap["to"] else None
-        if begun < end and (over is None or over > start):
-            to = over and iso(over)
-            gaps.append({"kind": "gap", "label": "connection lost", "from": iso(begun), "to": to})
-    return gaps
+    """Times without a connection to NINA; what happened then its history has told later."""
+    gaps = RigGap.objects.filter(rig=rig, begun_at__lt=end).exclude(ended_at__lte=start)
+    return [
+        {
+            "kind": "gap",
+            "label": "connection lost",
+            "from": iso(gap.begun_at),
+            "to": iso(gap.ended_at) if gap.ended_at else None,
+        }
+        for gap in gaps.order_by("begun_at")
+    ]
+
+
+def _saved_later(events, rig: Rig, end: datetime) -> list[Event]:
+    """Frames that were being exposed at the end: they count in what ended."""
+    rows = events.filter(type="IMAGE-SAVE", at__gt=end, at__lte=end + LONGEST_EXPOSURE)
+    saved = [(event, image_of(event, rig.zone)) for event in map(event_of, in_order_of_the_night(rows))]
+    return [event for event, image in saved if image.begun_us and image.begun_us <= us_of(end)]
 
 
 def has_night(session: Session) -> bool:
@@ -238,10 +254,12 @@ def has_night(session: Session) -> bool:
 
 
 def session_report(session: Session) -> dict[str, Any]:
-    """The report of one rig session, from its start to its end or to now."""
+    """The report of one rig session, from its start to its end or to now; frames begun by then count."""
     rig = Rig.objects.for_messages().get(monitor=session.monitor)
-    end = session.stopped_at or max(rig_now(rig), session.started_at)
-    found = night_report(rig, session.started_at, end)
+    events = RigEvent.objects.counted().filter(rig=rig)
+    newest = events.order_by("-at").values_list("at", flat=True).first() or session.started_at
+    end = session.stopped_at or max(rig_now(rig), newest)
+    found = night_report(rig, session.started_at, end, saved_later=_saved_later(events, rig, end))
     return {
         "session": {
             "key": session.key,

@@ -34,7 +34,7 @@ class RigStateSerializer(serializers.Serializer):
     site_zone = serializers.CharField()
     is_public = serializers.BooleanField()
     is_listening = serializers.BooleanField(help_text="It has an address and is enabled.")
-    link = ObjectField(help_text="The connection to NINA: status, since, attempts, error, heard_at, gaps.")
+    link = ObjectField(help_text="The connection to NINA: status, since, attempts, error, heard_at.")
     ingest = ObjectField(help_text="received, accepted, duplicates, malformed, unknown_types, messages.")
     now = MomentField(help_text="On NINA's clock.")
     session = RigSessionSerializer(allow_null=True)
@@ -66,25 +66,31 @@ class FramesSerializer(serializers.Serializer):
     total_s = serializers.FloatField()
 
 
+class ArcsecSerializer(serializers.Serializer):
+    """Guiding RMS over the frames that were guided; nulls where none was."""
+
+    mean_arcsec = serializers.FloatField(allow_null=True)
+    median_arcsec = serializers.FloatField(allow_null=True)
+    worst_arcsec = serializers.FloatField(allow_null=True)
+
+
+class GuidingSerializer(ArcsecSerializer):
+    guided_s = serializers.IntegerField()
+
+
 class TargetSerializer(serializers.Serializer):
     name = serializers.CharField()
     project = serializers.CharField(allow_null=True)
     frames = FramesSerializer(many=True)
     count = serializers.IntegerField()
     total_s = serializers.FloatField()
+    guiding = ArcsecSerializer()
 
 
 class FilterSerializer(serializers.Serializer):
     filter = serializers.CharField()
     count = serializers.IntegerField()
     total_s = serializers.FloatField()
-
-
-class GuidingSerializer(serializers.Serializer):
-    mean_arcsec = serializers.FloatField(allow_null=True)
-    median_arcsec = serializers.FloatField(allow_null=True)
-    worst_arcsec = serializers.FloatField(allow_null=True)
-    guided_s = serializers.IntegerField()
 
 
 class FailureSerializer(serializers.Serializer):

@@ -121,14 +121,18 @@ def write_journal(rig: Rig, events: Iterable[tuple[int, Event]], session: Sessio
     if entries and session is None:
         session = Monitor.objects.select_related("current_session").get(pk=rig.monitor_id).current_session
         entries = [entry for entry in entries if session and entry[1].at >= session.started_at]
-    keys = [f"rig:{seq}" for seq, _, _ in entries]
-    written = SessionEvent.objects.filter(session=session, dedup_key__in=keys) if entries else ()
-    there = {entry.dedup_key for entry in written}
+    there = _written(session, [f"rig:{seq}" for seq, _, _ in entries]) if entries else set()
     for seq, event, (kind, detail) in entries:
         if f"rig:{seq}" not in there:
             journal.append(
                 session, kind, detail=detail, by=BY, at=event.at, dedup_key=f"rig:{seq}", is_change=True
             )
+
+
+def _written(session: Session, keys: list[str]) -> set[str]:
+    """Those of `keys` that the session's journal has; of several all that it has of the rig."""
+    ours = {"dedup_key": keys[0]} if len(keys) == 1 else {"dedup_key__startswith": "rig:"}
+    return set(SessionEvent.objects.filter(session=session, **ours).values_list("dedup_key", flat=True))
 
 
 def _told(event: Event) -> tuple[str, dict] | None:

@@ -38,8 +38,11 @@ class SimulatedNina:
     ) -> None:
         self.script, self.speed, self.dup = script, speed, dup
         self.history, self.images = list(script.history), list(script.images)
+        self.past: list[tuple[list, list]] = []  # histories and images that restarts have taken
         self.sockets: set[ServerConnection] = set()
         self.is_down = False
+        self.answers = asyncio.Event()  # not set: requests are taken and nothing comes back
+        self.answers.set()
         self.sent = self.connections = 0
         self.port = 0
         self._chance = random.Random(seed)
@@ -80,12 +83,13 @@ class SimulatedNina:
         finally:
             self.sockets.discard(socket)
 
-    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         path = urlsplit(request.path).path.rstrip("/")
         if self.is_down:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "down")
         if path == "/v2/socket":
             return None
+        await self.answers.wait()
         answers: dict[str, Callable[[], Any]] = {
             "/v2/api/event-history": lambda: self.history,
             "/v2/api/image-history": lambda: self.images,
@@ -130,6 +134,7 @@ class SimulatedNina:
 
     def restart(self) -> None:
         """NINA begins anew: its history is empty."""
+        self.past.append((self.history, self.images))
         self.history, self.images = [], []
         self.application_start = stamp_of(
             "DOME-STOPPED", self.now() + timedelta(milliseconds=1), self.script.zone

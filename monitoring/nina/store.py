@@ -17,7 +17,7 @@ from django.db.models import F
 from monitoring.nina.events import Event, moment_of, read_local
 from monitoring.nina.intake import History, Ingest, read_history
 from monitoring.nina.matching import event_of, match, merged, repeats_among
-from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.sessions import sync_sessions, write_journal
 from monitoring.nina.spans import replay
 from monitoring.nina.state import State
@@ -28,7 +28,6 @@ from sessionsite.common.errors import Conflict
 from sessionsite.common.live import publish_on_commit
 
 BATCH = 50
-GAPS_KEPT = 100
 TWINS = timedelta(seconds=5)  # a frame may be taken after the history that has its event
 LATE = timedelta(seconds=1)  # a frame may be on its way for so long
 LAST = 2**31  # an event without a place in the history comes after those of the same moment
@@ -52,7 +51,9 @@ def receive(
     rig.ingest = asdict(Ingest(**rig.ingest).plus(counted or Ingest()))
     state = State.from_json(rig.state)
     fresh = [_in_order(event, state) for event in events if not _twin_of(rig, event)]
-    if len(fresh) < len(events):  # a row has gained what only the socket tells
+    if twins := len(events) - len(fresh):  # a row has gained what only the socket tells
+        rig.ingest["accepted"] -= twins
+        rig.ingest["duplicates"] += twins
         _replay_all(rig)
         state = State.from_json(rig.state)
     before = state.started_us if state.is_open else None
@@ -198,13 +199,23 @@ def _take_history(rig: Rig, history: History, asked_at: datetime) -> None:
     for row in repeated:
         row.is_repeat = True
     changed += repeated + _with_late_statistics(known, history.events)
-    RigEvent.objects.bulk_update(changed, ["index", "at", "raw", "is_repeat"], batch_size=BATCH)
+    _update(changed, ["index", "at", "raw", "is_repeat"])
     added = [_row(rig, event, is_live=False) for event in fresh if event.index not in matches]
     for start in range(0, len(added), BATCH):
         RigEvent.objects.bulk_create(added[start : start + BATCH])
     _count(rig, history, added, matched=len(matches))
     rig.ingest["accepted"] -= len(repeated)
     rig.ingest["duplicates"] += len(repeated)
+
+
+def _update(rows: list[RigEvent], names: list[str]) -> None:
+    """Full batches together and the rest one by one: each connection keeps the plans of its statements, and
+    a batch of any other size would be one more of them.
+    """
+    full = len(rows) - len(rows) % BATCH
+    RigEvent.objects.bulk_update(rows[:full], names, batch_size=BATCH)
+    for row in rows[full:]:
+        row.save(update_fields=names)
 
 
 def _named(row: RigEvent, event: Event) -> RigEvent:
@@ -254,7 +265,7 @@ def _replay_all(rig: Rig) -> None:
         if row.session_id != (session and session.pk):
             row.session = session
             moved.append(row)
-    RigEvent.objects.bulk_update(moved, ["session"], batch_size=200)
+    _update(moved, ["session"])
     _journal(rig, rows, events, sessions)
     rig.state = result.state.as_json()
 
@@ -291,7 +302,8 @@ def set_link(rig_id: int, *, counted: Ingest | None = None, epoch: int | None = 
     rig = locked(rig_id, epoch)
     changed = {**rig.link, **link}
     if changed.get("status") != rig.link.get("status"):
-        changed |= {"since": clock.iso(clock.now()), "gaps": _gaps(rig.link, changed["status"])}
+        changed["since"] = clock.iso(clock.now())
+        _note_gap(rig, changed["status"])
     ingest = asdict(Ingest(**rig.ingest).plus(counted or Ingest()))
     if (changed, ingest) != (rig.link, rig.ingest):
         rig.link, rig.ingest = changed, ingest
@@ -299,15 +311,16 @@ def set_link(rig_id: int, *, counted: Ingest | None = None, epoch: int | None = 
     return rig
 
 
-def _gaps(link: dict[str, Any], status: str) -> list[dict[str, str | None]]:
-    """The newest times without a connection, oldest first; the last one is open while there is none.
+def _note_gap(rig: Rig, status: str) -> None:
+    """The time without a connection has begun or ended, when `status` follows on the present one.
 
     One that nobody saw begin, since this server was down, began with the last sign of life.
     """
-    gaps = list(link.get("gaps", []))
-    now = clock.iso(clock.now())
-    if link.get("status") == "connected":
-        gaps.append({"from": link.get("heard_at") or now if status == "connecting" else now, "to": None})
-    elif status == "connected" and gaps and gaps[-1]["to"] is None:
-        gaps[-1] = {**gaps[-1], "to": now}
-    return gaps[-GAPS_KEPT:]
+    remote = RemoteClock.from_json(rig.link.get("clock"))
+    if rig.link.get("status") == "connected":
+        heard_at = rig.link.get("heard_at")
+        is_late = status == "connecting" and heard_at
+        begun_at = remote.at(clock.parse_iso(heard_at)) if is_late else remote.now()
+        RigGap.objects.get_or_create(rig=rig, ended_at=None, defaults={"begun_at": begun_at})
+    elif status == "connected":
+        RigGap.objects.filter(rig=rig, ended_at=None).update(ended_at=remote.now())

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, log_in
 from tests.browser.line import Cameras
+from tests.browser.nightscreens import rigs
 from tests.site.processes import Process, Server, manage, running
 
 WIDTHS = {390: 844, 1280: 800, 1920: 1080}
@@ -44,9 +45,18 @@ class Stage:
     credentials: dict | None = None
 
     def shoot(
-        self, name: str, path: str, *, is_logged_in: bool = True, before: Callable | None = None
+        self,
+        name: str,
+        path: str,
+        *,
+        is_logged_in: bool = True,
+        is_whole: bool = False,
+        before: Callable | None = None,
     ) -> None:
-        """`<name>-<width>-<theme>.png` of the page at `path`; before(page) may do something on it."""
+        """`<name>-<width>-<theme>.png` of the page at `path`; before(page) may do something on it.
+
+        is_whole: down to its end, not as it is first seen.
+        """
         if self.only and name not in self.only:
             return
         for width in self.widths:
@@ -56,7 +66,7 @@ class Stage:
                     settle(page)
                     if before:
                         before(page)
-                    page.screenshot(path=self.folder / f"{name}-{width}-{theme}.png")
+                    page.screenshot(path=self.folder / f"{name}-{width}-{theme}.png", full_page=is_whole)
 
     @contextmanager
     def _page(self, width: int, theme: str, is_logged_in: bool) -> Iterator[Page]:
@@ -183,6 +193,7 @@ def take_all(stage: Stage) -> None:
     stage.shoot("storage-rule", "/storage/", before=preview_a_rule)
     datasets(stage)
     annotations(stage)
+    rigs(stage)
 
 
 def datasets(stage: Stage) -> None:

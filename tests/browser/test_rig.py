@@ -48,9 +48,12 @@ def test_the_page_follows_the_night_loses_nina_and_heals(server, people, tonight
         nina.go_away()
         expect(page.locator("#rig-lost")).to_contain_text("The connection to NINA is lost")
         expect(page.locator("#rig-lost")).to_contain_text(re.compile(r"What is shown is \d+ s old"))
+        expect(page.locator("#rig-safety")).to_contain_text("Safety unknown: safe since")
+        expect(page.locator("#rig-safety")).to_have_attribute("data-safety", "unknown")
         nina.happen(tonight.frames[16:24])  # nobody hears of it
         nina.come_back()
         expect(page.locator("#rig-lost")).to_be_hidden(timeout=40_000)
+        expect(page.locator("#rig-safety")).to_have_attribute("data-safety", "safe")
         expect(page.locator("#rig-total")).to_have_text("40")
         expect(page.locator(".timeline .span-gap")).to_have_count(1)
 
@@ -61,8 +64,16 @@ def test_the_page_follows_the_night_loses_nina_and_heals(server, people, tonight
         expect(page.locator("#rig-chip")).to_have_text("paused")
         assert page.evaluate("window.isTheSamePage")
 
-        page.locator("#rig-report").click()
+        page.locator("#rig-session").click()
+        expect(page.locator("#night-facts")).to_contain_text("autofocus failed")
+        expect(page.locator("#frames tfoot")).to_contain_text("Together40")
+        expect(page.locator(".timeline .span-gap")).to_have_count(1)
+        expect(page.locator("#pictures")).to_be_hidden()
+        page.get_by_role("link", name="Report of the night").click()
         expect(page.get_by_role("heading", name="NGC 2244")).to_be_visible()
+        for moment, theme in (("beforeprint", "light"), ("afterprint", "red")):  # dark ink on white paper
+            page.evaluate(f"dispatchEvent(new Event('{moment}'))")
+            expect(page.locator("html")).to_have_attribute("data-theme", theme)
 
 
 def test_the_page_fits_a_phone(server, people, tonight):
@@ -71,3 +82,8 @@ def test_the_page_fits_a_phone(server, people, tonight):
         page = people.open("/rigs/dome-2/", viewport=PHONE)
         expect(page.locator("#rig-target")).to_have_text("NGC 2244", timeout=20_000)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        expect(page.locator("#frames tbody tr")).to_have_count(8)
+        table = page.locator("#frames").evaluate(
+            "(table) => [table.scrollWidth, table.parentElement.clientWidth]"
+        )
+        assert table[0] <= table[1]  # no column is cut

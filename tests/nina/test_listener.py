@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,11 +14,12 @@ from django.test import Client
 from monitoring.nina import keeper, store
 from monitoring.nina import listener as listener_module
 from monitoring.nina.listener import MESSAGE_BYTES, RigListener, pause_s, rebuild_now
-from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.script import Frame
 from monitoring.nina.simulator import SimulatedNina
 from monitoring.nina.state import State
 from monitoring.nina.unified import unified
+from monitoring.nina.verbs import add_rig
 from monitoring.nina.wire import NinaUnreachable
 from sessions_app.models import Lease
 from tests.nina.night import CHECKPOINTS, differences
@@ -36,13 +37,20 @@ async def at_once(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def listening(rig, nina, **options):
+async def listening(rig, nina):
     """A listener to this simulated NINA, connected."""
+    async with unconnected(rig, nina) as listener:
+        await until(lambda: nina.connections, what="a connection")
+        await status(rig, "connected")
+        yield listener
+
+
+@asynccontextmanager
+async def unconnected(rig, nina):
+    """A listener that connects to this simulated NINA."""
     await in_thread(Rig.objects.filter(pk=rig.pk).update, url=nina.url)
-    listener = RigListener(await fresh(rig), options.pop("epoch", None), sleep=at_once, **options)
+    listener = RigListener(await fresh(rig), None, sleep=at_once)
     task = asyncio.create_task(listener.run())
-    await until(lambda: nina.connections, what="a connection")
-    await status(rig, "connected")
     try:
         yield listener
     finally:
@@ -130,7 +138,8 @@ async def test_a_frame_beyond_every_limit_costs_the_connection_and_nothing_else(
         await status(rig, "connected")
         nina.happen(script.frames[0])
         found = await holds(rig, lambda rig: rig.last_seq == before.last_seq + 1)
-        assert found.link["gaps"][-1]["to"]
+        gap = await in_thread(RigGap.objects.filter(rig=rig).latest, "begun_at")
+        assert gap.ended_at and found.link["status"] == "connected"
         assert (await health_of(viewer_token))["status"] == "healthy"
 
 
@@ -145,7 +154,7 @@ async def test_silence_is_no_fault_but_pings_without_an_answer_are(rig, monkeypa
         assert (found.link["status"], nina.connections, found.last_seq) == ("connected", 1, 0)
         nina.answers_pings = False
         await until(lambda: nina.connections > 1, within_s=30, what="a new connection")
-        await holds(rig, lambda rig: rig.link["gaps"])
+        assert await in_thread(RigGap.objects.filter(rig=rig).exists)
 
 
 async def test_the_pauses_between_attempts_grow_and_never_end(rig):
@@ -214,6 +223,45 @@ async def test_live_frames_are_taken_while_the_history_cannot_be_read(rig, scrip
         assert found.last_seq == 281
 
 
+async def test_a_nina_that_does_not_answer_keeps_no_frames_and_no_other_rig_waiting(
+    organisation, rig, script, monkeypatch
+):
+    monkeypatch.setattr(listener_module, "PATIENCE_S", 0.2)
+    hung = [SimulatedNina(script, begins_at=BEGIN) for _ in range(6)]  # more than threads that write
+    for nina in hung:
+        nina.answers.clear()
+    async with AsyncExitStack() as stack:
+        for number, nina in enumerate(hung):
+            await stack.enter_async_context(nina.serving())
+            other = await in_thread(add_rig, organisation, slug=f"hung-{number}", by="test")
+            await stack.enter_async_context(listening(other, nina))
+        nina = await stack.enter_async_context(SimulatedNina(script, begins_at=BEGIN).serving())
+        await stack.enter_async_context(listening(rig, nina))
+        await holds(rig, lambda rig: rig.last_seq == 280)
+        nina.happen(script.frames[0])
+        await holds(rig, lambda rig: rig.last_seq == 281)
+        hung[-1].happen(script.frames[0])
+        await holds(other, lambda rig: rig.last_seq == 1)  # from the socket alone
+        hung[-1].answers.set()
+        await holds(other, lambda rig: rig.last_seq == 281)
+        await in_thread(assert_follows_from_the_journal, other)
+        for nina in hung:
+            nina.answers.set()
+
+
+async def test_more_frames_than_may_wait_are_read_from_the_history(rig, script, monkeypatch):
+    monkeypatch.setattr(listener_module, "WAITING_FRAMES", 3)
+    nina = SimulatedNina(script, begins_at=BEGIN)
+    nina.answers.clear()
+    async with nina.serving(), unconnected(rig, nina):
+        await until(lambda: nina.sockets, what="a connection")
+        played(nina, script.frames[:8])
+        await until(lambda: nina.connections == 2, what="a new connection")
+        nina.answers.set()
+        await holds(rig, lambda rig: rig.last_seq == 280 + len(script.entries_of(script.frames[:8])))
+        await in_thread(assert_follows_from_the_journal, rig)
+
+
 async def test_a_refresh_reads_the_history_and_changes_nothing_twice(rig, script):
     async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
         before = await fresh(rig)
@@ -249,8 +297,6 @@ def test_one_process_listens_and_another_takes_over_when_the_lease_is_out(rig, m
 
 
 async def test_the_keeper_follows_every_rig_and_notices_a_new_one(organisation, rig, script, monkeypatch):
-    from monitoring.nina.verbs import add_rig
-
     monkeypatch.setattr(keeper, "LOOK_S", 0.05)
     stopping = asyncio.Event()
     async with (

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from monitoring.nina import store
-from monitoring.nina.models import Rig, RigEvent
+from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.nights import bounds_of, night_of
-from monitoring.nina.report import session_report
+from monitoring.nina.report import night_report, session_report
 from sessions_app.models import Session
 from tests.nina.night import FOLDER
 from tests.nina.player import Player
@@ -23,6 +23,21 @@ def night(rig, script) -> Session:
     player.rebuild()
     player.play(len(script.frames))
     return Session.objects.order_by("started_at").last()
+
+
+@pytest.fixture
+def our_clock(monkeypatch):
+    """The clock of this server, which `move_to` sets."""
+
+    class Clock:
+        moment = datetime(2025, 11, 15, tzinfo=UTC)
+
+        def move_to(self, moment: datetime) -> None:
+            self.moment = moment
+
+    ours = Clock()
+    monkeypatch.setattr("sessionsite.common.clock.now", lambda: ours.moment)
+    return ours
 
 
 def bearer(token: str) -> dict:
@@ -49,8 +64,11 @@ def test_the_report_counts_per_target_filter_and_exposure(night):
         ("NGC 2244", "Ha", 180): 4,
     }
     assert (report["total_images"], report["total_exposure_s"]) == (47, 9600)
-    assert (report["flats"], report["darks"]) == (5, 3)  # one dark was saved after the end
+    assert (report["flats"], report["darks"]) == (5, 4)  # one dark was saved after the end
     assert report["guiding"]["worst_arcsec"] == 1.0 and 0.5 < report["guiding"]["mean_arcsec"] < 1
+    per_target = {target["name"]: target["guiding"] for target in report["targets"]}
+    assert max(each["worst_arcsec"] for each in per_target.values()) == 1.0
+    assert per_target["IC 1805"] != per_target["NGC 2244"]
     projects = {target["name"]: target["project"] for target in report["targets"]}
     assert projects["IC 1805"] == "Heart narrowband"
 
@@ -74,42 +92,48 @@ def test_the_report_tells_what_went_wrong_and_when(night):
     assert report["session"]["duration_s"] == 39444
 
 
-def test_a_time_without_connection_is_in_the_timeline(rig, night, script):
-    Rig.objects.update(
-        link={
-            "status": "connected",
-            "gaps": [{"from": "2025-11-15T01:00:00.000Z", "to": "2025-11-15T01:05:00.000Z"}],
-        }
-    )
-    gaps = [span for span in session_report(night)["timeline"] if span["kind"] == "gap"]
-    assert gaps == [
-        {
-            "kind": "gap",
-            "label": "connection lost",
-            "from": "2025-11-15T01:00:00.000Z",
-            "to": "2025-11-15T01:05:00.000Z",
-        }
-    ]
+def lose_connection(rig, begin: datetime, end: datetime, clock) -> None:
+    """By the clock of this server."""
+    for status, moment in (("connected", begin), ("disconnected", begin), ("connected", end)):
+        clock.move_to(moment)
+        store.set_link(rig.pk, status=status)
 
 
-def test_a_gap_is_shown_by_the_clock_of_nina_as_everything_else(rig, night):
+def gaps_in(report: dict) -> list[tuple[str, str | None]]:
+    spans = [span for span in report["timeline"] if span["kind"] == "gap"]
+    assert {span["label"] for span in spans} <= {"connection lost"}
+    return [(span["from"], span["to"]) for span in spans]
+
+
+def test_a_time_without_connection_is_in_the_timeline_for_good(rig, night, our_clock):
+    begin = datetime(2025, 11, 15, 1, tzinfo=UTC)
+    lose_connection(rig, begin, begin + timedelta(minutes=5), our_clock)
+    wanted = [("2025-11-15T01:00:00.000Z", "2025-11-15T01:05:00.000Z")]
+    assert gaps_in(session_report(night)) == wanted
+    for number in range(120):  # of later nights
+        later = begin + timedelta(days=1, minutes=number)
+        lose_connection(rig, later, later + timedelta(seconds=20), our_clock)
+    assert gaps_in(session_report(night)) == wanted
+
+
+def test_a_gap_is_shown_by_the_clock_that_nina_had_then(rig, night, our_clock):
+    begin = datetime(2025, 11, 15, 1, tzinfo=UTC)
     clock = {"offset_s": 3600.0, "speed": 1.0, "read_at": "2025-11-15T00:00:00.000Z"}
-    gap = {"from": "2025-11-15T01:00:00.000Z", "to": "2025-11-15T01:05:00.000Z"}
-    Rig.objects.update(link={"status": "connected", "clock": clock, "gaps": [gap]})
-    (shown,) = [span for span in session_report(night)["timeline"] if span["kind"] == "gap"]
-    assert (shown["from"], shown["to"]) == ("2025-11-15T02:00:00.000Z", "2025-11-15T02:05:00.000Z")
+    store.set_link(rig.pk, clock=clock)
+    lose_connection(rig, begin, begin + timedelta(minutes=5), our_clock)
+    store.set_link(rig.pk, clock={**clock, "offset_s": 0.0})  # set right the next day
+    assert gaps_in(session_report(night)) == [("2025-11-15T02:00:00.000Z", "2025-11-15T02:05:00.000Z")]
 
 
 def test_the_link_keeps_the_times_without_a_connection(rig):
     for status in ("connecting", "connected", "disconnected", "connecting", "connected"):
         store.set_link(rig.pk, status=status)
-    rig.refresh_from_db()
-    (gap,) = rig.link["gaps"]
-    assert gap["from"] <= gap["to"]
+    gap = RigGap.objects.get()
+    assert gap.begun_at <= gap.ended_at
     store.set_link(rig.pk, heard_at="2026-01-01T00:00:00.000Z")
     store.set_link(rig.pk, status="connecting")  # this server was gone without a word
-    rig.refresh_from_db()
-    assert rig.link["gaps"][-1] == {"from": "2026-01-01T00:00:00.000Z", "to": None}
+    gap = RigGap.objects.get(ended_at=None)
+    assert gap.begun_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_the_report_is_json_and_a_page_for_those_who_may_read(
@@ -128,6 +152,20 @@ def test_the_report_is_json_and_a_page_for_those_who_may_read(
         assert words in page.content.decode()
 
 
+def test_the_page_of_the_session_shows_the_finished_night(night, client, viewer):
+    client.force_login(viewer)
+    page = client.get(f"/sessions/{night.key}/")
+    assert page.context["night"]["total_images"] == 47
+    words = page.content.decode()
+    assert "The night" in words and 'id="night-lanes"' in words and "rigsession.js" in words
+
+
+def test_the_page_of_a_camera_session_has_no_night(session, client, viewer):
+    client.force_login(viewer)
+    page = client.get(f"/sessions/{session.key}/")
+    assert page.context["night"] is None and "rigsession.js" not in page.content.decode()
+
+
 def test_a_camera_session_has_the_report_of_its_shift(session, client, viewer):
     client.force_login(viewer)
     assert client.get(f"/sessions/{session.key}/report/").status_code == 200
@@ -144,6 +182,13 @@ def test_a_night_goes_from_noon_to_noon_at_the_site(rig, night):
     assert {night_of(rig, row.at) for row in rows} == {date(2025, 11, 14)}
     start, end = bounds_of(rig, date(2026, 3, 28))
     assert (end.utctimetuple(), start.utctimetuple()) and end.timestamp() - start.timestamp() == 23 * 3600
+
+
+def test_a_night_in_another_zone_begins_at_its_own_noon(rig, night):
+    rig.site_zone = "America/Phoenix"  # UTC-7 all the year
+    start, end = bounds_of(rig, date(2025, 11, 14))
+    assert (start, end) == (datetime(2025, 11, 14, 19, tzinfo=UTC), datetime(2025, 11, 15, 19, tzinfo=UTC))
+    assert night_of(rig, datetime(2025, 11, 14, 18, 59, tzinfo=UTC)) == date(2025, 11, 13)
 
 
 def test_the_page_of_the_rig_shows_its_newest_night_and_others_by_date(rig, night, client, viewer, stranger):
@@ -212,8 +257,12 @@ def test_a_file_that_is_no_history_is_named(organisation, tmp_path, text, why):
         call_command("import_night", str(file))
 
 
+def test_of_a_night_that_goes_on_nothing_is_counted_that_is_still_to_come(rig, night, our_clock):
+    our_clock.move_to(datetime(2025, 11, 15, 11, 30, tzinfo=UTC))  # at noon the next night begins
+    start, end = bounds_of(rig, date(2025, 11, 15))
+    assert night_report(rig, start, end)["unsafe_s"] == 30 * 60
+
+
 def test_an_unsafe_morning_counts_into_the_next_night(rig, night, script):
     start, end = bounds_of(rig, date(2025, 11, 15))
-    from monitoring.nina.report import night_report
-
     assert night_report(rig, start, end)["unsafe_s"] == int((end - start) / timedelta(seconds=1))

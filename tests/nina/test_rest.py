@@ -45,6 +45,15 @@ def test_who_may_read(rig, client, viewer_token, foreign_token, viewer):
     assert Client().get(HEALTH).status_code == 200
 
 
+def test_the_public_setting_opens_one_rig_for_reading_alone(organisation, rig, client, settings):
+    add_rig(organisation, slug="rig-2", by="test")
+    settings.NINA_PUBLIC = "rig-2"
+    assert client.get(STATE).status_code == client.get(HEALTH).status_code == 200
+    assert client.get(HEALTH).json()["rig"] == "rig-2"
+    assert client.get("/api/nina/rig-1/session-state").status_code == 401
+    assert client.post(REFRESH).status_code == 401
+
+
 def test_two_private_rigs_have_to_be_named(organisation, rig, client, viewer_token):
     add_rig(organisation, slug="rig-2", by="test")
     assert client.get(STATE, **bearer(viewer_token)).status_code == 404

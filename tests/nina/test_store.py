@@ -37,6 +37,8 @@ def test_a_frame_that_arrives_after_the_history_with_its_event_is_that_event(rig
     before = RigEvent.objects.count()
     player.hear(script.frames[13:16])  # IMAGE-PREPARED, IMAGE-SAVE, STACK-UPDATED
     assert RigEvent.objects.count() == before + 1  # the history has no IMAGE-PREPARED
+    rig.refresh_from_db()
+    assert rig.ingest["accepted"] == before + 1 and rig.ingest["received"] == 286 + 13 + 3
     assert_follows_from_the_journal(rig)
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
+from websockets.sync.client import connect
 
+from benchmarks.lib.databases import cluster_url, fresh_database
 from monitoring.nina.intake import read_history
 from tests.nina.night import ZONE
 from tests.nina.night import script as recorded_night
 from tests.nina.simulated import simulated_nina
+from tests.services import own_postgresql, own_redis
 from tests.site.processes import Process, Server, manage, running
 from tests.waiting import wait_until
 
@@ -103,6 +108,53 @@ def test_a_rig_is_followed_by_one_process_through_a_standstill_and_a_death(tmp_p
         rows = stored(server)
         assert [event["seq"] for event in rows] == list(range(1, len(rows) + 1))
         assert sum(event["is_live"] for event in rows) > 3  # the rest came with a rebuild
+
+
+def test_on_postgresql_and_redis_a_dead_worker_is_replaced_and_the_panel_of_a_web_process_follows(tmp_path):
+    tonight = recorded_night()
+    tonight = tonight.shifted(datetime.now(UTC) - tonight.frames[0].at)
+    with ExitStack() as stack:
+        redis, postgresql = stack.enter_context(own_redis(tmp_path)), stack.enter_context(own_postgresql())
+        url = stack.enter_context(fresh_database(cluster_url(postgresql)))
+        more = {"DATABASE_URL": url, "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+        more |= {"data_dir": tmp_path / "data"}
+        nina = stack.enter_context(simulated_nina(tonight))
+        server = stack.enter_context(running(Server, **more, BACKGROUND_LOOPS="0"))
+        workers = [stack.enter_context(running(Process, "worker", **more)) for _ in range(2)]
+        manage("add_rig", "dome-1", "--url", nina.url, "--public", **more)
+        wait_until(lambda: nina.nina.connections == 1 and len(stored(server)) == 280, within_s=40)
+        panel = stack.enter_context(connect(f"ws://127.0.0.1:{server.port}/ws/unified", proxy=None))
+        nina.happen(tonight.frames[:1])
+        assert next_event(panel) == "FILTERWHEEL-CHANGED"
+        before, holder = last_rebuild(server), holder_on_postgresql(url)
+        dies = next(worker for worker in workers if worker.child.pid == holder)
+        dies.child.kill()
+        begun = time.monotonic()
+        wait_until(lambda: last_rebuild(server) != before, within_s=60, what="the other worker listens")
+        assert time.monotonic() - begun < WITHIN_S
+        nina.happen(tonight.frames[1:3])
+        assert [next_event(panel), next_event(panel)] == ["IMAGE-PREPARED", "IMAGE-SAVE"]
+        rows = stored(server)
+        assert [event["seq"] for event in rows] == list(range(1, 284))
+
+
+def last_rebuild(server: Server) -> str:
+    return server.http.get("/api/nina/dome-1/health").json()["connection"]["lastRebuild"]
+
+
+def next_event(panel) -> str:
+    """The type of the next event of NINA on the panel."""
+    while (message := json.loads(panel.recv(timeout=20)))["type"] != "nina-event":
+        continue
+    return message["data"]["Type"]
+
+
+def holder_on_postgresql(url: str) -> int:
+    with psycopg.connect(url) as database:
+        (holder,) = database.execute(
+            "SELECT holder FROM sessions_app_lease WHERE name LIKE 'rig:%'"
+        ).fetchone()
+    return int(holder.split(":")[1])
 
 
 def what_differs(server: Server, nina) -> dict:

@@ -7,11 +7,12 @@ import asyncio
 import orjson
 import pytest
 from channels.testing import WebsocketCommunicator
-from django.db import connections
+from django.db import OperationalError, connections
 
 from monitoring.nina import consumers, store
 from monitoring.nina.models import Rig
 from monitoring.nina.verbs import add_rig, change_rig
+from tests.nina.night import CHECKPOINTS
 from tests.nina.player import BOOT, Player
 from tests.waiting import in_thread, until
 
@@ -90,6 +91,7 @@ def public_rig(rig):
 async def test_a_panel_gets_the_state_at_once_and_again_after_it_has_subscribed(
     public_rig, script, panel, monkeypatch
 ):
+    assert (consumers.REPEAT_S, consumers.HEARTBEAT_S) == (1.5, 20.0)
     monkeypatch.setattr(consumers, "REPEAT_S", 0.05)
     monkeypatch.setattr(consumers, "HEARTBEAT_S", 0.1)
     await in_thread(Player(public_rig, script).rebuild)
@@ -106,6 +108,50 @@ async def test_a_panel_gets_the_state_at_once_and_again_after_it_has_subscribed(
     assert len(state) == 36 and "session" not in state
     assert state["target"]["name"] == "NGC 2244" and state["isActive"] is True
     assert first[2]["data"] | {"duration": 0} == state | {"duration": 0}
+
+
+async def test_heartbeats_go_on_when_the_snapshot_cannot_be_read(public_rig, panel, monkeypatch):
+    def away(rig_id: int) -> dict:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(consumers, "REPEAT_S", 0.3)
+    monkeypatch.setattr(consumers, "HEARTBEAT_S", 0.2)
+    socket = await panel()
+    await socket.next("unifiedSession")
+    monkeypatch.setattr(consumers, "_current", away)
+    for _ in range(4):
+        await socket.next("heartbeat")
+    assert "sessionUpdate" not in {message["type"] for message in socket.seen}
+
+
+async def test_the_rest_answer_is_exactly_the_object_of_the_socket(
+    public_rig, script, panel, client, monkeypatch
+):
+    monkeypatch.setattr("monitoring.nina.topic.rig_now", lambda rig: CHECKPOINTS[-1].as_of)
+    await in_thread(Player(public_rig, script).rebuild)
+    socket = await panel()
+    told = (await socket.next("unifiedSession"))["data"]
+    assert (await in_thread(client.get, "/api/nina/session-state")).json() == told
+    assert (await socket.next("sessionUpdate"))["data"] == told
+
+
+async def test_a_panel_of_another_origin_follows_a_public_rig(public_rig, panel):
+    socket = await panel(origin="http://localhost:5173")
+    assert (await socket.next())["type"] == "connection"
+
+
+async def test_every_event_of_a_batch_comes_with_a_state(public_rig, script, panel):
+    player = Player(public_rig, script)
+    await in_thread(player.rebuild)
+    socket = await panel()
+    await socket.next("sessionUpdate")  # the repeat
+    events = [player.intake.take(frame.text, frame.at) for frame in script.frames[:60]]
+    batch = [event for event in events if event][: store.BATCH]
+    await in_thread(store.receive, public_rig.pk, batch)
+    for event in batch:
+        assert (await socket.next())["data"]["Type"] == event.type
+        assert [(await socket.next())["type"] for _ in range(2)] == ["unifiedSession", "sessionUpdate"]
+    assert len(batch) == store.BATCH and await socket.quiet()
 
 
 async def test_every_live_event_comes_with_the_state_after_it(public_rig, script, panel):

@@ -2,6 +2,7 @@
 
 import { find, pageData } from "./dom.js";
 import { eventItem } from "./events.js";
+import { printInLight } from "./printing.js";
 import { drawTimeline } from "./timelinedraw.js";
 
 const PRINT_WIDTH = 680; // px of an A4 page between its margins
@@ -17,22 +18,10 @@ const data = {
   events: told.events.map((event) => ({ ...event, ms: ms(event.at), until: ms(event.detail?.detail?.to) || null })).reverse(),
 };
 const plot = find("#rate");
-const root = document.documentElement;
-let shownTheme = null;
 
 const draw = (width = plot.clientWidth) => drawTimeline(plot, data, Math.max(100, width));
 
 find("#events").replaceChildren(...told.events.map((event) => eventItem(event, null)));
-find("#print").addEventListener("click", () => print());
-addEventListener("beforeprint", () => {
-  shownTheme ??= root.dataset.theme;
-  root.dataset.theme = "light";
-  draw(PRINT_WIDTH);
-});
-addEventListener("afterprint", () => {
-  root.dataset.theme = shownTheme ?? root.dataset.theme;
-  shownTheme = null;
-  draw();
-});
+const isPrinting = printInLight((prints) => (prints ? draw(PRINT_WIDTH) : draw()));
 document.addEventListener("zonechange", () => draw());
-new ResizeObserver(() => { if (shownTheme === null) draw(); }).observe(plot.parentElement);
+new ResizeObserver(() => { if (!isPrinting()) draw(); }).observe(plot.parentElement);

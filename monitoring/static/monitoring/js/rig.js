@@ -4,8 +4,8 @@ import { get, post } from "./api.js";
 import { element, find, may, pageData, setText } from "./dom.js";
 import { live } from "./live.js";
 import { chip } from "./marks.js";
+import { showNight } from "./night.js";
 import { announce, notify, notifyError, notifyUnread } from "./notice.js";
-import { drawCurve, drawTimeline } from "./rigcharts.js";
 import { everySecond, formatAge, formatElapsed, serverNow, timeElement } from "./times.js";
 
 const STATES = { idle: "idle", active: "running", paused: "paused", flats: "running", darks: "running" };
@@ -17,6 +17,8 @@ let reading = null;
 let offsetMs = Date.parse(rig.now) - Date.now(); // NINA's clock may differ from ours
 
 const nowAtRig = () => Date.now() + offsetMs;
+/** Until when what goes on in the night is drawn: its end, and no longer than anything is known of. */
+const knownUntil = () => Math.min(rig.is_listening ? nowAtRig() : Date.parse(rig.unified.lastUpdate ?? night.to), Date.parse(night.to));
 const known = (value, unit = "") => (value === null || value === undefined ? "–" : `${value}${unit}`);
 
 function show(newer) {
@@ -24,7 +26,7 @@ function show(newer) {
   rig = newer;
   offsetMs = Date.parse(rig.now) - Date.now();
   const state = rig.unified;
-  find("#rig-chip").replaceChildren(chip(STATES[state.session_state] ?? "idle", state.session_state));
+  find("#rig-chip").replaceChildren(chip(rig.is_listening ? STATES[state.session_state] ?? "idle" : "ended", state.session_state));
   showSafety(state.safe, wasSafe);
   showTarget(state);
   const { subsystem, state: word } = state.activity;
@@ -40,16 +42,28 @@ function show(newer) {
   tick();
 }
 
-function showSafety({ isSafe, time }, wasSafe) {
-  const banner = find("#rig-safety");
-  const word = isSafe === null ? "unknown" : isSafe ? "safe" : "unsafe";
-  banner.dataset.safety = word;
-  const words = { unknown: "Safety unknown: the monitor has said nothing yet", safe: "Safe", unsafe: "Unsafe" };
-  banner.replaceChildren(words[word], ...(time ? [" since ", timeElement(time)] : []));
+const isHeard = () => rig.is_listening && rig.link.status === "connected";
+
+function showSafety({ isSafe }, wasSafe) {
+  drawSafety();
   if (wasSafe !== isSafe && isSafe === false) {
     notify(`${rig.name} became unsafe.`, { kind: "error" });
     announce(`${rig.name} became unsafe`);
   }
+}
+
+/** What was safe when NINA was last heard is unknown now; an alarm stays one. */
+function drawSafety() {
+  const { isSafe, time } = rig.unified.safe;
+  const word = isSafe === null || (isSafe && !isHeard()) ? "unknown" : isSafe ? "safe" : "unsafe";
+  const banner = find("#rig-safety");
+  const shape = `${word} ${isSafe} ${time} ${isHeard()}`;
+  if (banner.dataset.shape === shape) return;
+  Object.assign(banner.dataset, { safety: word, shape });
+  const since = time ? [" since ", timeElement(time)] : [];
+  if (isSafe === null) banner.replaceChildren("Safety unknown: the monitor has said nothing yet");
+  else if (word === "unknown") banner.replaceChildren("Safety unknown: safe", ...since, " when NINA was last heard");
+  else banner.replaceChildren(isSafe ? "Safe" : "Unsafe", ...since, ...(isHeard() ? [] : [" when NINA was last heard"]));
 }
 
 function showTarget({ target, target_coordinates: coordinates }) {
@@ -90,49 +104,21 @@ function showSession(session) {
 
 /** Elapsed time, and how old the truth is when the connection to NINA is lost. */
 function tick() {
-  const { start_time: start, end_time: end } = rig.unified;
+  const { start_time: start, end_time: ended, lastUpdate: newest } = rig.unified;
+  const end = ended ?? (rig.is_listening ? null : newest);
   const until = end ? Date.parse(end) : nowAtRig();
   setText(find("#rig-elapsed"), start ? formatElapsed(until - Date.parse(start)) : "");
   const { status, since, heard_at: heardAt, error } = rig.link;
-  const isLost = rig.is_listening && status !== "connected";
+  const isLost = rig.is_listening && !isHeard();
   setText(find("#rig-link"), rig.is_listening ? `NINA ${status ?? "not asked yet"}` : "not listening");
   const lost = find("#rig-lost");
   lost.hidden = !isLost || !since;
   find(".rig").classList.toggle("is-old", isLost);
+  drawSafety();
   if (!lost.hidden) {
     const age = heardAt ? ` What is shown is ${formatAge(serverNow() - Date.parse(heardAt))} old.` : "";
     setText(lost, `The connection to NINA is lost${error ? ` (${error})` : ""}.${age}`);
   }
-}
-
-function showNight() {
-  const { rms, hfr, temperature } = night.series;
-  drawCurve(find("#rms"), rms);
-  drawCurve(find("#hfr"), hfr);
-  drawCurve(find("#temperature"), temperature);
-  const { mean_arcsec: mean, worst_arcsec: worst } = night.guiding;
-  setText(find("#rms-words"), `Guiding RMS, arc seconds${mean === null ? "" : `: ${mean} mean, ${worst} worst`}`);
-  setText(find("#hfr-words"), `HFR, pixels${hfr.length ? `: ${hfr.at(-1)[1].toFixed(2)} last` : ""}`);
-  setText(find("#temperature-words"), `Camera temperature, °C${temperature.length ? `: ${temperature.at(-1)[1]} last` : ""}`);
-  drawTimeline(find("#timeline"), night.timeline, nowAtRig());
-  showFrames();
-}
-
-/** Frames per target, filter and exposure; with several rows also per filter, and all together. */
-function showFrames() {
-  const rows = night.targets.flatMap((target) => target.frames.map((row) => frameRow(target.name, row)));
-  if (!rows.length) rows.push(element("tr", {}, element("td", { class: "quiet", colspan: "5" }, "No frame in this night.")));
-  find("#frames tbody").replaceChildren(...rows);
-  const sums = night.targets.length > 1 ? night.filters.map((row) => frameRow("All targets", row)) : [];
-  const all = { filter: "", count: night.total_images, total_s: night.total_exposure_s };
-  if (rows.length > 1) sums.push(frameRow("Together", all));
-  find("#frames tfoot").replaceChildren(...sums);
-}
-
-function frameRow(name, row) {
-  const exposure = row.exposure_s === undefined ? "" : known(row.exposure_s, " s");
-  return element("tr", {}, element("td", {}, name), element("td", {}, row.filter), element("td", { class: "n" }, exposure),
-    element("td", { class: "n" }, String(row.count)), element("td", { class: "n" }, formatAge(row.total_s * 1000)));
 }
 
 function readNightSoon() {
@@ -141,7 +127,7 @@ function readNightSoon() {
     reading = null;
     try {
       night = await get(`/api/v1/rigs/${rig.slug}/nights/${place.evening}/`);
-      showNight();
+      showNight(night, knownUntil());
     } catch (refusal) {
       notifyUnread(refusal); // the next event reads it again; until then the page shows the older night
     }
@@ -162,8 +148,8 @@ async function refresh() {
 
 find("#rig-refresh").hidden = !may("control") || !rig.is_listening;
 find("#rig-refresh").addEventListener("click", refresh);
-document.addEventListener("zonechange", showNight);
+document.addEventListener("zonechange", () => showNight(night, knownUntil()));
 show(rig);
-showNight();
+showNight(night, knownUntil());
 everySecond(tick);
 live.subscribe(`rig:${rig.slug}`, { state: (state) => { show(state); readNightSoon(); } });

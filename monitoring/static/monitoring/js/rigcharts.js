@@ -7,6 +7,7 @@ const WIDTH = 1000;
 const HEIGHT = 64;
 const LANE = 20;
 const HOUR_MS = 3_600_000;
+const TICK_PX = 110;
 const LANES = [
   ["target", "Target"], ["guiding", "Guiding"], ["autofocus", "Autofocus"], ["flip", "Flip"], ["paused", "Paused"],
   ["flats", "Flats"], ["darks", "Darks"], ["unsafe", "Unsafe"], ["gap", "No connection"],
@@ -45,7 +46,8 @@ export function drawTimeline(place, spans, nowMs) {
   const last = Math.max(first + 60_000, ...happened.map((span) => span.end));
   const scale = { first, last, x: (ms) => ((Math.min(Math.max(ms, first), last) - first) / (last - first)) * WIDTH };
   const rows = LANES.flatMap(([kind, words]) => lane(known.filter((span) => span.kind === kind), words, scale));
-  place.replaceChildren(element("div", { class: "timeline" }, rows, element("span"), hours(scale)));
+  const ticks = Math.max(2, Math.floor(place.clientWidth / TICK_PX));
+  place.replaceChildren(element("div", { class: "timeline" }, rows, element("span"), hours(scale, ticks)));
 }
 
 function lane(spans, words, scale) {
@@ -74,10 +76,10 @@ function wordsOf(span) {
   return `${span.label}, ${formatTime(new Date(span.from), "minute")} to ${until}`;
 }
 
-/** Full hours below the lanes, in the zone of the page. */
-function hours({ first, last, x }) {
+/** Full hours below the lanes, in the zone of the page, at most so many. */
+function hours({ first, last, x }, ticks) {
   const drawing = svg("svg", { class: "hours", "aria-hidden": "true" });
-  const step = Math.max(1, Math.ceil((last - first) / HOUR_MS / 8)) * HOUR_MS;
+  const step = Math.max(1, Math.ceil((last - first) / HOUR_MS / Math.min(ticks, 12))) * HOUR_MS;
   for (let ms = Math.ceil(first / step) * step; ms <= last; ms += step) {
     const text = svg("text", { x: `${(x(ms) / WIDTH) * 100}%`, y: 14, "text-anchor": "middle" });
     text.textContent = formatTime(new Date(ms), "minute");
