@@ -17,16 +17,22 @@ def pytest_configure(config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items) -> None:
-    """A test marked `once` is left out of the run on PostgreSQL: so it must not use the run's database.
+    """Marks `database` what uses the run's database; a test marked `once` must not, it runs on SQLite alone.
 
     pytest-django keeps a test without these fixtures, and without its marker, from every database.
+    Files with a slow test come first: at the end of a run no worker is left alone with one.
     """
     of_the_run = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
     for item in items:
         uses_it = item.get_closest_marker("django_db") or of_the_run & {*item.fixturenames}
         if item.get_closest_marker("once") and uses_it:
             raise pytest.UsageError(f"{item.nodeid} is marked `once` and uses the database of the run")
+        if uses_it:
+            item.add_marker("database")
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)
 
 
 @pytest.fixture(autouse=True, scope="session")
