@@ -72,9 +72,7 @@ def a_flush_deletes_rows():
 
     def delete(self, style, tables, *, reset_sequences=False, allow_cascade=False) -> list[str]:
         if reset_sequences or not tables:
-            return truncate(
-                self, style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade
-            )
+            return truncate(self, style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade)
         names = [self.quote_name(table) for table in tables]
         lock = f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"
         return [lock, *(f"DELETE FROM {name}" for name in names)]
