@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 SERVER ?= uvicorn
+# A file stays with one worker: what its tests share is made once.
+SPREAD := --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?= -n 2
 
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -44,10 +46,11 @@ run: install
 
 # DATABASE_URL and REDIS_URL in the environment run the same tests on PostgreSQL and Redis.
 test: dev
-	$(BIN)/python -m pytest --ignore=tests/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore=tests/browser $(SPREAD) $(PYTEST_ARGS)
 
+BROWSER_ARGS ?= -n 2
 browser-test: dev
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser $(SPREAD) $(BROWSER_ARGS)
 
 # Every page at 390, 1280 and 1920 px in three themes; SCREENSHOTS_ARGS="--only wall-20 --widths 390".
 SCREENSHOTS ?= screenshots

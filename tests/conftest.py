@@ -17,16 +17,22 @@ def pytest_configure(config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items) -> None:
-    """A test marked `once` is left out of the run on PostgreSQL: so it must not use the run's database.
+    """Marks `database` what uses the run's database; a test marked `once` must not, it runs on SQLite alone.
 
     pytest-django keeps a test without these fixtures, and without its marker, from every database.
+    Files with a slow test come first: at the end of a run no worker is left alone with one.
     """
     of_the_run = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
     for item in items:
         uses_it = item.get_closest_marker("django_db") or of_the_run & {*item.fixturenames}
         if item.get_closest_marker("once") and uses_it:
             raise pytest.UsageError(f"{item.nodeid} is marked `once` and uses the database of the run")
+        if uses_it:
+            item.add_marker("database")
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -52,6 +58,28 @@ def a_flush_meets_the_last_writes_of_a_test():
     BaseDatabaseOperations.execute_sql_flush = flush
     yield
     BaseDatabaseOperations.execute_sql_flush = flush_once
+
+
+@pytest.fixture(autouse=True, scope="session")
+def a_flush_deletes_rows():
+    """PostgreSQL makes every file of every table anew when it truncates: most of a second for each test.
+
+    The lock does what truncating did: it waits for the last writes of the test.
+    """
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    truncate = DatabaseOperations.sql_flush
+
+    def delete(self, style, tables, *, reset_sequences=False, allow_cascade=False) -> list[str]:
+        if reset_sequences or not tables:
+            return truncate(self, style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade)
+        names = [self.quote_name(table) for table in tables]
+        lock = f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"
+        return [lock, *(f"DELETE FROM {name}" for name in names)]
+
+    DatabaseOperations.sql_flush = delete
+    yield
+    DatabaseOperations.sql_flush = truncate
 
 
 @pytest.fixture

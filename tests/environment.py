@@ -23,6 +23,8 @@ def _own_folder() -> Path:
 
 FOLDER = _own_folder()
 os.environ["DATA_DIR"] = str(FOLDER)
+# No test cuts the power of its own process: what it writes need not wait for the disk.
+os.environ.setdefault("DURABILITY", "process")
 # Two workers on one Redis do not hear each other.
 os.environ["CHANNEL_PREFIX"] = f"{FOLDER.parent.name}-{FOLDER.name}"
 

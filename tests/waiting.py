@@ -11,10 +11,11 @@ from functools import partial
 from django.db import connections
 
 STEP_S = 0.01
+PATIENCE_S = 30.0  # then it is taken for a deadlock; a machine with other work is slow, not wrong
 _threads = ThreadPoolExecutor(4, thread_name_prefix="test")
 
 
-def wait_until(is_true: Callable[[], object], within_s: float = 5.0, what: str = ""):
+def wait_until(is_true: Callable[[], object], within_s: float = PATIENCE_S, what: str = ""):
     """What `is_true()` returns once it is true. Fails after `within_s` seconds."""
     end = time.monotonic() + within_s
     while not (found := is_true()):
@@ -23,7 +24,7 @@ def wait_until(is_true: Callable[[], object], within_s: float = 5.0, what: str =
     return found
 
 
-async def until(is_true: Callable[[], object], within_s: float = 5.0, what: str = ""):
+async def until(is_true: Callable[[], object], within_s: float = PATIENCE_S, what: str = ""):
     """The same without blocking the event loop."""
     end = time.monotonic() + within_s
     while not (found := is_true()):

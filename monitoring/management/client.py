@@ -1,14 +1,10 @@
-"""What the commands that talk to a server share: its address, a token, and an end in good order."""
+"""What the commands that talk to a server share: its address and a token."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -75,21 +71,6 @@ def _tokens_in(path: Path, monitors: list[str]) -> dict[str, str]:
     if missing:
         raise CommandError(f"the token file has no token for {', '.join(missing)}")
     return tokens
-
-
-@contextmanager
-def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`. Outside of the main thread (a test) signals stay as they are."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = signal.SIGTERM, signal.SIGINT
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def positive_seconds(text: str) -> float:

@@ -11,6 +11,7 @@ from django.conf import settings
 from sessionsite.common import hub
 from sessionsite.lanes import Site
 from tests.access.world import MARK, Who, World, build
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOST = "localhost"
@@ -69,12 +70,12 @@ async def frames_of_socket(site: Site, who: Who, topic: str) -> tuple[str | int,
     }
     socket = ApplicationCommunicator(site, scope)
     await socket.send_input({"type": "websocket.connect"})
-    assert (await socket.receive_output(5))["type"] == "websocket.accept"
+    assert (await socket.receive_output(PATIENCE_S))["type"] == "websocket.accept"
     if not who.by:
         await socket.send_input({"type": "websocket.receive", "text": '{"type": "auth", "token": "none"}'})
     text = ""
     while True:
-        event = await socket.receive_output(5)
+        event = await socket.receive_output(PATIENCE_S)
         if event["type"] == "websocket.close":
             result: str | int = event["code"]
             break
@@ -83,7 +84,7 @@ async def frames_of_socket(site: Site, who: Who, topic: str) -> tuple[str | int,
             result = FOLLOWS
             break
     await socket.send_input({"type": "websocket.disconnect", "code": 1000})
-    await socket.wait(5)
+    await socket.wait(PATIENCE_S)
     return result, text
 
 
@@ -99,12 +100,12 @@ async def start_of_stream(site: Site, who: Who, topic: str) -> tuple[int, str]:
     }
     stream = ApplicationCommunicator(site, scope)
     await stream.send_input({"type": "http.request", "body": b""})
-    status = (await stream.receive_output(5))["status"]
-    text = (await stream.receive_output(5)).get("body", b"").decode()
+    status = (await stream.receive_output(PATIENCE_S))["status"]
+    text = (await stream.receive_output(PATIENCE_S)).get("body", b"").decode()
     while status == 200 and "snapshot" not in text:
-        text += (await stream.receive_output(5))["body"].decode()
+        text += (await stream.receive_output(PATIENCE_S))["body"].decode()
     await stream.send_input({"type": "http.disconnect"})
-    await stream.wait(5)
+    await stream.wait(PATIENCE_S)
     return status, text
 
 
@@ -161,13 +162,13 @@ async def test_a_cookie_opens_no_socket_from_a_page_of_another_site(world, topic
     }
     socket = ApplicationCommunicator(site, scope)
     await socket.send_input({"type": "websocket.connect"})
-    await socket.receive_output(5)
+    await socket.receive_output(PATIENCE_S)
     await socket.send_input(
         {"type": "websocket.receive", "text": '{"type": "subscribe", "topic": "monitor:cam-1"}'}
     )
-    event = await socket.receive_output(5)
+    event = await socket.receive_output(PATIENCE_S)
     assert MARK not in event.get("text", "")
     assert json.loads(event["text"])["code"] == "not_authenticated"
-    assert (await socket.receive_output(5)) == {"type": "websocket.close", "code": 4401}
+    assert (await socket.receive_output(PATIENCE_S)) == {"type": "websocket.close", "code": 4401}
     await socket.send_input({"type": "websocket.disconnect", "code": 4401})
-    await socket.wait(5)
+    await socket.wait(PATIENCE_S)

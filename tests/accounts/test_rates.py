@@ -155,7 +155,7 @@ async def test_those_who_ask_at_the_same_time_share_a_question():
 
     def ask(wanted):
         asked.append([(each.name, each.count) for each in wanted])
-        may_answer.wait(5)
+        may_answer.wait(30)
         return [Taken(min(each.count, each.limit), 9.0) for each in wanted]
 
     gathered = Gathered(ask)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.line import Cameras
 from tests.site.processes import Server
@@ -16,6 +16,8 @@ from tests.site.processes import Server
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+
+expect.set_options(timeout=15_000)  # ms; the machine draws its pages without a graphics card
 
 
 def pytest_collection_modifyitems(items) -> None:

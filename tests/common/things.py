@@ -12,7 +12,7 @@ from sessionsite.common import live
 from sessionsite.common.access import Caller
 from sessionsite.common.hub import Hub, Reader
 from sessionsite.common.live import Snapshot, Topic
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ANN = Caller(name="ann", user_id=1)
 
@@ -44,7 +44,7 @@ class Gate:
 
     def pass_through(self) -> None:
         self._reached.set()
-        assert self._open.wait(10), "nobody opened the gate"
+        assert self._open.wait(PATIENCE_S), "nobody opened the gate"
 
 
 class Things(Topic):
@@ -157,5 +157,5 @@ class Listener:
     def seqs(self) -> list[int]:
         return [frame["seq"] for frame in self.of("event")]
 
-    async def sees(self, revision: int, within_s: float = 5.0) -> None:
+    async def sees(self, revision: int, within_s: float = PATIENCE_S) -> None:
         await until(lambda: self.revision >= revision, within_s, f"revision {revision}")

@@ -136,7 +136,7 @@ def assert_readable(site: Site) -> None:
     authorization = {"Authorization": site.http.headers["Authorization"]}
     address = f"ws://127.0.0.1:{site.server.port}/ws/live/?topic=monitor:cam-1"
     with connect_socket(address, additional_headers=authorization, proxy=None) as socket:
-        assert '"snapshot"' in socket.recv(timeout=10)
+        assert '"snapshot"' in socket.recv(timeout=30)
 
 
 def fill_by_pictures(site: Site) -> Counter:

@@ -11,7 +11,7 @@ from tests.faults.pages import Cameras, seconds_until
 from tests.faults.test_restarts import open_session
 from tests.site.processes import Server, running
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once, pytest.mark.alone]
 
 LIMIT_S = 0.150
 ACTS = 40

@@ -15,7 +15,7 @@ from tests.pictures import picture
 from tests.services import own_postgresql, own_redis
 from tests.site.processes import Server, running
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once, pytest.mark.alone]
 
 HEAL_WITHIN_S = 3.0
 WORK_WITHIN_S = 20.0  # of a busy machine

@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.once]
 
 TTL_S, INTERVAL_S = 3, 1.5
-BUSY_S = 10.0  # seconds that a busy machine may add
+BUSY_S = 20.0  # seconds that a busy machine may add
 NOTICED_WITHIN_S = HEARTBEAT_S + network.VANISHED_AFTER_MS / 1000 + BUSY_S
 PHONE = Path(__file__).with_name("phone.py")
 
@@ -61,7 +61,7 @@ def phone(server: Server, urls: list[str]):
         yield
     finally:
         child.kill()
-        child.wait(10)
+        child.wait()
         child.stdout.close()
 
 
@@ -78,7 +78,7 @@ def stay(server: Server, key: str, frames: list[dict]) -> threading.Thread:
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
-    wait_until(lambda: frames, 10, "the reader who stays")
+    wait_until(lambda: frames, what="the reader who stays")
     return thread
 
 
@@ -99,8 +99,8 @@ def test_a_phone_that_vanished_without_closing_is_noticed_by_its_missed_heartbea
     with phone(server, urls):
         keys = [key for key, _ in vanishing.values()]
         for key in keys:
-            wait_until(lambda key=key: told_of(server, key)["subscriber_count"] == 1, 10, key)
-        wait_until(lambda: told_of(server, shared)["subscriber_count"] == 2, 10, "two readers")
+            wait_until(lambda key=key: told_of(server, key)["subscriber_count"] == 1, what=key)
+        wait_until(lambda: told_of(server, shared)["subscriber_count"] == 2, what="two readers")
         server.other_host.pull_the_cable()
         gone_at = time.monotonic()
         assert {told_of(server, key)["state"] for key in keys} == {"active"}

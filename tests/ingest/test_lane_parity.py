@@ -309,7 +309,7 @@ async def test_a_body_that_stops_coming_is_given_up_and_its_place_is_free_again(
     monkeypatch.setattr("sessionsite.common.bodies.PIECE_WITHIN_S", 0.05)
     monkeypatch.setattr("monitoring.ingest.lane.WAITING_MAX", 1)
     headers = {"Transfer-Encoding": "chunked", "Content-Type": "image/jpeg"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):  # without the bound it would take 30
         answer = await lanes[0].post(address.format(slug="cam-1"), content=stalled(), headers=headers)
     assert (answer.status_code, answer.headers["connection"]) == (408, "close")
     if address == NATIVE:

@@ -10,9 +10,7 @@ from channels.testing import WebsocketCommunicator
 from django.test import Client
 
 from sessionsite.common.hub import shutdown
-from tests.waiting import live_tasks, until
-
-WITHIN_S = 10.0
+from tests.waiting import PATIENCE_S, live_tasks, until
 
 
 class Socket:
@@ -27,7 +25,7 @@ class Socket:
         self._wire = WebsocketCommunicator(application, f"/ws/live/{query}", headers=sent)
 
     async def open(self) -> Socket:
-        accepted, _ = await self._wire.connect(timeout=WITHIN_S)
+        accepted, _ = await self._wire.connect(timeout=PATIENCE_S)
         assert accepted
         return self
 
@@ -43,7 +41,7 @@ class Socket:
                 self._passed_over.remove(frame)
                 return frame
         while True:
-            event = await self._wire.receive_output(timeout=WITHIN_S)
+            event = await self._wire.receive_output(timeout=PATIENCE_S)
             assert event["type"] == "websocket.send", f"closed with {event.get('code')}"
             frame = orjson.loads(event["text"])
             if kind in ("", frame["type"]) and fields.items() <= frame.items():
@@ -53,7 +51,7 @@ class Socket:
     async def closed(self) -> tuple[int, list[dict]]:
         """The close code, and the frames that came before it."""
         frames, self._passed_over = self._passed_over, []
-        while (event := await self._wire.receive_output(timeout=WITHIN_S))["type"] == "websocket.send":
+        while (event := await self._wire.receive_output(timeout=PATIENCE_S))["type"] == "websocket.send":
             frames.append(orjson.loads(event["text"]))
         return event["code"], frames
 
@@ -62,7 +60,7 @@ class Socket:
 
     async def end(self) -> None:
         if not self._wire.future.done():  # a receive that waited in vain has ended the application
-            await self._wire.disconnect(timeout=WITHIN_S)
+            await self._wire.disconnect(timeout=PATIENCE_S)
 
 
 @pytest.fixture

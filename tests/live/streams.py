@@ -6,7 +6,7 @@ import asyncio
 
 import orjson
 
-WITHIN_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 class Stream:
@@ -44,7 +44,7 @@ class Stream:
         return {"type": "http.disconnect"}
 
     async def _next_message(self) -> dict:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await self._sent.get()
 
     async def begin(self) -> Stream:
@@ -84,5 +84,5 @@ class Stream:
 
     async def end(self) -> None:
         self._gone.set()
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             await self._running

@@ -21,12 +21,11 @@ from sessionsite.common.hub import HEARTBEAT_S
 from tests.pictures import picture
 from tests.services import REDIS_URL, has_redis, need_redis
 from tests.site.processes import Server, manage, running
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.once]
 IDLE_S = 12.0  # over the 5 s after which a wrong Redis client cuts idle sockets
 FAST_S = 0.150
-WITHIN_S = 10.0
 
 
 class Socket:
@@ -48,7 +47,7 @@ class Socket:
     def __exit__(self, *exc: object) -> None:
         self._opening.__exit__(*exc)
 
-    def next(self, kind: str = "", within_s: float = WITHIN_S) -> dict:
+    def next(self, kind: str = "", within_s: float = PATIENCE_S) -> dict:
         end = time.monotonic() + within_s
         while True:
             frame = orjson.loads(self.wire.recv(timeout=max(0.0, end - time.monotonic())))
@@ -58,7 +57,7 @@ class Socket:
     def close_code(self) -> int:
         with pytest.raises(ConnectionClosed) as closed:
             while True:
-                self.wire.recv(timeout=WITHIN_S)
+                self.wire.recv(timeout=PATIENCE_S)
         return closed.value.rcvd.code
 
 
@@ -129,6 +128,7 @@ def test_a_shift_is_seen_as_it_happens(site):
             continue
 
 
+@pytest.mark.alone
 def test_a_change_of_state_is_on_the_socket_in_under_150_ms(site, record_property, capsys):
     """From the request of the change to its frame, p95 of 50; the best of a few rounds on a busy machine."""
     rounds = []
@@ -144,6 +144,7 @@ def test_a_change_of_state_is_on_the_socket_in_under_150_ms(site, record_propert
     assert min(rounds) < FAST_S * 1000
 
 
+@pytest.mark.alone
 def test_an_edit_of_a_box_is_on_every_socket_in_under_150_ms(site, record_property, capsys):
     """From the request of the edit to the frame with its author and version, p95 of 40; the best of a few."""
     site.http.post("/api/v1/monitors/cam-1/start/")
@@ -308,6 +309,7 @@ def test_head_has_the_headers_and_no_body(site):
     assert told.headers["content-type"] == shown.headers["content-type"]
 
 
+@pytest.mark.alone
 @pytest.mark.redis
 @pytest.mark.parametrize("site", ["uvicorn"], indirect=True)
 def test_two_processes_tell_each_other_at_once_through_redis(site):
@@ -337,7 +339,7 @@ def test_a_socket_that_was_idle_for_twelve_seconds_is_open(site):
 
 
 def test_a_stream_without_news_gets_a_heartbeat_as_data(site):
-    left_s = site.idle_since + HEARTBEAT_S + WITHIN_S - time.monotonic()
+    left_s = site.idle_since + HEARTBEAT_S + PATIENCE_S - time.monotonic()
     told = '"type":"heartbeat"'
     beat = wait_until(lambda: [line for line in site.idle_stream.lines if told in line], left_s)[0]
     assert (

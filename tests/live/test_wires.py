@@ -24,7 +24,7 @@ from sessionsite.common.hub.wires import UvicornSocket, UvicornStream, wire_of
 from sessionsite.common.sse import event_stream
 from tests.common.test_outbox import told_seqs
 from tests.common.things import ANN, Card, Things
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ async def test_frames_of_every_length_arrive_intact(port, things, size):
         for _ in range(3):
             things.things["a"].events.append({"padding": "ä" * (size // 2)})
             live._wake("thing:a", 0, len(things.things["a"].events), True)
-            frame = orjson.loads(await asyncio.wait_for(client.recv(), 5))
+            frame = orjson.loads(await asyncio.wait_for(client.recv(), PATIENCE_S))
             assert frame["event"] == {"padding": "ä" * (size // 2)}
 
 
@@ -112,8 +112,8 @@ async def test_a_stream_carries_the_same_frames_with_their_seq(port, things):
         reading = answer.aiter_lines()
         things.append("a")
         while "id: 4" not in lines:
-            lines.append(await asyncio.wait_for(anext(reading), 5))
-        lines.append(await asyncio.wait_for(anext(reading), 5))
+            lines.append(await asyncio.wait_for(anext(reading), PATIENCE_S))
+        lines.append(await asyncio.wait_for(anext(reading), PATIENCE_S))
     assert [line for line in lines if line.startswith("id:")] == ["id: 2", "id: 3", "id: 4"]
     frames = [orjson.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
     assert [frame["type"] for frame in frames] == ["snapshot", "event", "event", "event"]

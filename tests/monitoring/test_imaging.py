@@ -292,7 +292,7 @@ def test_no_more_than_four_large_pictures_are_decoded_at_once(monkeypatch):
             most = max(most, at_once)
             if at_once == imaging.LARGE_AT_ONCE:
                 enough.set()
-        enough.wait(5)
+        enough.wait(30)
         try:
             return real(image, data)
         finally:

@@ -352,6 +352,7 @@ def test_a_camera_of_a_stopped_monitor_waits(wire, monitor, session, said):
     assert Image.objects.count() == 1
 
 
+@pytest.mark.alone
 @pytest.mark.server
 def test_the_command_waits_for_the_server_feeds_it_and_stops_on_a_signal(tmp_path):
     data_dir = tmp_path / "data"

@@ -442,6 +442,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
         call_command("watch_folder", str(tmp_path / "nothing"), monitor="cam-1")
 
 
+@pytest.mark.alone
 @pytest.mark.server
 def test_a_killed_and_restarted_command_takes_every_file_once(tmp_path, path):
     data_dir = tmp_path / "data"

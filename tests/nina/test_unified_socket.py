@@ -14,10 +14,9 @@ from monitoring.nina.models import Rig
 from monitoring.nina.verbs import add_rig, change_rig
 from tests.nina.night import CHECKPOINTS
 from tests.nina.player import BOOT, Player
-from tests.waiting import in_thread, until
+from tests.waiting import PATIENCE_S, in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WITHIN_S = 10.0
 
 
 class Panel:
@@ -29,13 +28,13 @@ class Panel:
         self.seen: list[dict] = []
 
     async def open(self) -> Panel:
-        accepted, _ = await self._wire.connect(timeout=WITHIN_S)
+        accepted, _ = await self._wire.connect(timeout=PATIENCE_S)
         assert accepted
         return self
 
     async def next(self, kind: str = "") -> dict:
         while True:
-            event = await self._wire.receive_output(timeout=WITHIN_S)
+            event = await self._wire.receive_output(timeout=PATIENCE_S)
             assert event["type"] == "websocket.send", f"closed with {event.get('code')}"
             message = orjson.loads(event["text"])
             self.seen.append(message)
@@ -43,7 +42,7 @@ class Panel:
                 return message
 
     async def closed(self) -> int:
-        while (event := await self._wire.receive_output(timeout=WITHIN_S))["type"] == "websocket.send":
+        while (event := await self._wire.receive_output(timeout=PATIENCE_S))["type"] == "websocket.send":
             self.seen.append(orjson.loads(event["text"]))
         return event["code"]
 
@@ -54,7 +53,7 @@ class Panel:
         return await self._wire.receive_nothing(timeout=0.3)
 
     async def end(self) -> None:
-        await self._wire.disconnect(timeout=WITHIN_S)
+        await self._wire.disconnect(timeout=PATIENCE_S)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sessions_app.services import end_session, start_annotation
 from sessionsite.accounts import rates
 from sessionsite.common.hub import shutdown
 from sessionsite.lanes import Site
-from tests.waiting import in_thread
+from tests.waiting import PATIENCE_S, in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,16 +25,16 @@ class Socket:
 
     async def ask(self, **message) -> dict:
         await self._app.send_input({"type": "websocket.receive", "text": json.dumps(message)})
-        return json.loads((await self._app.receive_output(5))["text"])
+        return json.loads((await self._app.receive_output(PATIENCE_S))["text"])
 
     async def __aenter__(self):
         await self._app.send_input({"type": "websocket.connect"})
-        assert (await self._app.receive_output(5))["type"] == "websocket.accept"
+        assert (await self._app.receive_output(PATIENCE_S))["type"] == "websocket.accept"
         return self
 
     async def __aexit__(self, *_):
         await self._app.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self._app.wait(5)
+        await self._app.wait(PATIENCE_S)
 
 
 @pytest.fixture

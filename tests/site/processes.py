@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx
 
 from tests.site.settings_of import ROOT, settings_variables
+from tests.waiting import PATIENCE_S
 
-READY_WITHIN_S = 45
+READY_WITHIN_S = 60
 ADDRESS = re.compile(r"Listening on (https?)://([\d.]+):(\d+)/")
 
 
@@ -36,10 +40,19 @@ def manage(*words: str, data_dir: Path, **more: str) -> str:
         env=environment(data_dir, **more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr}"
     return done.stdout
+
+
+@cache
+def up_to_date() -> Path:
+    """A database that is empty and up to date, made once by each process of the test run."""
+    folder = Path(tempfile.mkdtemp(prefix="up-to-date-", dir=os.environ["DATA_DIR"]))
+    manage("migrate", "--verbosity", "0", data_dir=folder)
+    assert not (folder / "db.sqlite3-wal").exists(), "the file alone is not the whole database"
+    return folder / "db.sqlite3"
 
 
 class Process:
@@ -87,23 +100,27 @@ class Process:
                 self._printed.wait(0.5)
 
     def stop(self, sig: int = signal.SIGTERM) -> tuple[int, float]:
-        """(exit code, seconds it took); a process that does not end within 15 s fails the test."""
+        """(exit code, seconds it took); a process that does not end fails the test."""
         begun = time.monotonic()
         self.child.send_signal(sig)
-        code = self.child.wait(15)
-        self._reader.join(5)
+        code = self.child.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
         return code, time.monotonic() - begun
 
     def end(self) -> None:
         if self.child.poll() is None:
             self.child.kill()
-            self.child.wait(5)
+            self.child.wait(PATIENCE_S)
 
 
 class Server(Process):
-    """A `serve` that takes requests at `url`."""
+    """A `serve` that takes requests at `url`.
+
+    In a folder without a database it finds one that is up to date: making it is most of a first start.
+    """
 
     def __init__(self, *options: str, data_dir: Path, **more: str) -> None:
+        self.prepare(data_dir, more)
         self.begun, self.more = time.monotonic(), more
         super().__init__("serve", "--port", "0", *options, data_dir=data_dir, **more)
         listening = self.wait_for_line(ADDRESS)
@@ -111,14 +128,26 @@ class Server(Process):
         self.url = f"http://{self.host}:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 
+    def prepare(self, data_dir: Path, more: dict[str, str]) -> None:
+        if "DATABASE_URL" not in more and not (data_dir / "db.sqlite3").exists():
+            data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            shutil.copy(up_to_date(), data_dir / "db.sqlite3")
+
     def token(self, name: str = "test", role: str = "admin") -> str:
-        command = ("create_token", name, "--role", role)
+        command = ("create_token", name, "--role", role, "--skip-checks")
         return manage(*command, data_dir=self.data_dir, **self.more).strip()
 
     def end(self) -> None:
         if hasattr(self, "http"):
             self.http.close()
         super().end()
+
+
+class FirstServer(Server):
+    """A `serve` that finds what there is, at first nothing at all."""
+
+    def prepare(self, data_dir: Path, more: dict[str, str]) -> None:
+        pass
 
 
 @contextmanager

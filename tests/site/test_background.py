@@ -93,7 +93,7 @@ async def test_a_long_step_keeps_its_lease(only, monkeypatch):
     release, asked = threading.Event(), []
     held = background.hold_lease
     monkeypatch.setattr(background, "hold_lease", lambda *args: asked.append(args) or held(*args))
-    only("long", 0.01, lambda: release.wait(5))
+    only("long", 0.01, lambda: release.wait(30))
     background.start(always=True)
     await until(lambda: len(asked) >= 3)
     assert background.loop_reports()[0].runs == 0

@@ -10,7 +10,7 @@ from monitoring.services import create_monitor, remove_demo
 from sessionsite import demo
 from sessionsite.accounts.models import ApiToken
 from tests.site.processes import Server, running
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -64,10 +64,10 @@ def test_somebody_elses_monitor_of_that_name_is_left_alone(organisation, folder)
 def test_the_cameras_post_pictures_and_end_with_the_server(sig, tmp_path):
     with running(Server, "--demo", data_dir=tmp_path / "data") as server:
         media = tmp_path / "data" / "media"
-        wait_until(lambda: len([*media.rglob("*.jpg")]) >= 3, within_s=30, what="three pictures")
+        wait_until(lambda: len([*media.rglob("*.jpg")]) >= 3, within_s=60, what="three pictures")
         cameras = wait_until(lambda: children_of(server.child.pid), what="the simulated cameras")
         server.child.send_signal(sig)
-        server.child.wait(10)
+        server.child.wait(PATIENCE_S)
         wait_until(lambda: not [pid for pid in cameras if is_alive(pid)], what="the cameras have ended")
 
 

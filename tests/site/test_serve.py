@@ -11,7 +11,8 @@ import httpx
 import pytest
 import websockets
 
-from tests.site.processes import Process, Server, manage, running
+from tests.site.processes import FirstServer, Process, Server, manage, running
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.server, pytest.mark.once]
 both_servers = pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
@@ -24,25 +25,26 @@ def data_dir(tmp_path):
 
 @both_servers
 def test_first_start_prints_the_password_once_and_keeps_it_private(kind, data_dir):
-    with running(Server, "--server", kind, data_dir=data_dir) as server:
+    with running(FirstServer, "--server", kind, data_dir=data_dir) as server:
         path = data_dir / "first-password"
         password = path.read_text().strip()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert server.output.count(password) == 1
         assert server.http.get("/readyz").json()["status"] == "ok"
         assert server.stop()[0] == 0
-    with running(Server, "--server", kind, data_dir=data_dir) as server:
+    with running(FirstServer, "--server", kind, data_dir=data_dir) as server:
         assert password not in server.output
         assert str(path) in server.output
 
 
+@pytest.mark.alone
 def test_first_page_is_there_within_five_seconds(data_dir):
-    with running(Server, data_dir=data_dir) as server:
+    with running(FirstServer, data_dir=data_dir) as server:
         manage("check", data_dir=data_dir)
         assert server.stop()[0] == 0
     seconds = []
     while len(seconds) < 4 and min(seconds, default=9.0) >= 5:  # other tests share the machine's two cores
-        with running(Server, data_dir=data_dir) as server:
+        with running(FirstServer, data_dir=data_dir) as server:
             assert server.http.get("/healthz").status_code == 200
             seconds.append(time.monotonic() - server.begun)
     assert min(seconds) < 5, seconds
@@ -77,12 +79,12 @@ def test_a_request_in_flight_is_answered_before_the_end(kind, data_dir):
             answer = read_all(connection)
         assert answer.startswith(b"HTTP/1.1 403"), answer[:200]  # a form without its CSRF token
         assert answer.rstrip().endswith(b"</html>")
-        assert server.child.wait(10) == 0
+        assert server.child.wait(PATIENCE_S) == 0
 
 
 def until_refused(server: Server) -> None:
     """The server has closed its listening socket: it is draining."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         try:
             socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
@@ -115,7 +117,7 @@ def test_sockets_are_told_to_reconnect(kind, data_dir):
                 return closed.value.rcvd.code
 
         assert asyncio.run(watch_the_end()) == 4012
-        assert server.child.wait(10) == 0
+        assert server.child.wait(PATIENCE_S) == 0
 
 
 @both_servers
@@ -131,12 +133,13 @@ def test_event_streams_end_and_do_not_hold_the_server(kind, data_dir):
             ended.set()
 
         threading.Thread(target=read_stream, daemon=True).start()
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE_S)
         code, seconds = server.stop()
         assert (code, seconds < 5) == (0, True), server.output
-        assert ended.wait(5)
+        assert ended.wait(PATIENCE_S)
 
 
+@pytest.mark.alone
 @both_servers
 def test_a_request_that_never_ends_does_not_hold_the_server_over_ten_seconds(kind, data_dir):
     with running(Server, "--server", kind, data_dir=data_dir) as server:
@@ -149,8 +152,8 @@ def test_a_request_that_never_ends_does_not_hold_the_server_over_ten_seconds(kin
 
 def test_two_servers_with_two_folders_run_side_by_side(tmp_path):
     with (
-        running(Server, data_dir=tmp_path / "a") as one,
-        running(Server, data_dir=tmp_path / "b") as two,
+        running(FirstServer, data_dir=tmp_path / "a") as one,
+        running(FirstServer, data_dir=tmp_path / "b") as two,
     ):
         passwords = {server.data_dir.joinpath("first-password").read_text() for server in (one, two)}
         assert len(passwords) == 2
@@ -177,7 +180,7 @@ def test_a_taken_port_is_named_with_a_way_out(data_dir):
         port = taken.getsockname()[1]
         with running(Process, "serve", "--port", str(port), data_dir=data_dir) as server:
             server.wait_for_line(f"Port {port} on 127.0.0.1 is in use.*--port {port + 1}")
-            assert server.child.wait(5) == 1
+            assert server.child.wait(PATIENCE_S) == 1
             assert "Traceback" not in server.output
 
 
@@ -211,7 +214,7 @@ def test_runserver_is_daphne_and_answers(data_dir):
     address = f"127.0.0.1:{port}"
     with running(Process, "runserver", "--noreload", address, data_dir=data_dir) as server:
         server.wait_for_line("Starting ASGI/Daphne")
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         while True:
             try:
                 answer = httpx.get(f"http://{address}/readyz", trust_env=False)

@@ -12,12 +12,12 @@ from monitoring.management.client import (
     add_token_arguments,
     http_client,
     positive_seconds,
-    stopped_by_signals,
     tokens_of,
 )
 from monitoring.rosepetal_client import Wire
 from monitoring.simulator.cameras import Camera, Habits, run
 from monitoring.simulator.line import KINDS, Line
+from sessionsite.common.stop_signals import stopped_by_signals
 
 LONGEST_WAIT_S = 2.0
 

@@ -16,11 +16,11 @@ from monitoring.management.client import (
     add_token_arguments,
     http_client,
     positive_seconds,
-    stopped_by_signals,
     tokens_of,
 )
 from monitoring.models import Monitor
 from monitoring.rosepetal_client import Wire
+from sessionsite.common.stop_signals import stopped_by_signals
 
 LONGEST_PAUSE_S = 5.0
 

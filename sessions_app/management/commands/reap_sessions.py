@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions_app.reaper import TICK_S, Idle, Reaper, reap_once
+from sessionsite.common.stop_signals import stopped_by_signals
 
 
 class Command(BaseCommand):
@@ -27,12 +27,11 @@ class Command(BaseCommand):
 
     def _go_on(self) -> None:
         stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
         reaper = Reaper()
-        while not stopping.is_set():
-            self._tell(reaper.step(), "expired")
-            stopping.wait(TICK_S)
+        with stopped_by_signals(stopping):
+            while not stopping.is_set():
+                self._tell(reaper.step(), "expired")
+                stopping.wait(TICK_S)
 
     def _tell(self, found: list[Idle], what: str) -> None:
         for idle in found:

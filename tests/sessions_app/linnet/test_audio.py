@@ -17,7 +17,7 @@ from sessionsite.common.hub import get_hub, shutdown
 from sessionsite.lanes import Site
 from tests.services import need_numpy
 from tests.sessions_app.linnet.conftest import reap
-from tests.waiting import in_thread, until
+from tests.waiting import PATIENCE_S, in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHUNK = bytes(CHUNK_BYTES)
@@ -60,7 +60,7 @@ class Microphone:
 
     async def open(self) -> Microphone:
         await self._app.send_input({"type": "websocket.connect"})
-        assert (await self._app.receive_output(5))["type"] == "websocket.accept"
+        assert (await self._app.receive_output(PATIENCE_S))["type"] == "websocket.accept"
         return self
 
     async def send(self, chunk: bytes | str) -> None:
@@ -68,12 +68,12 @@ class Microphone:
         await self._app.send_input({"type": "websocket.receive", kind: chunk})
 
     async def hears(self) -> dict:
-        event = await self._app.receive_output(5)
+        event = await self._app.receive_output(PATIENCE_S)
         return {"close": event["code"]} if event["type"] == "websocket.close" else json.loads(event["text"])
 
     async def leave(self) -> None:
         await self._app.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self._app.wait(5)
+        await self._app.wait(PATIENCE_S)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sessionsite.common import hub as hub_module
 from sessionsite.common.hub import get_hub, shutdown
 from sessionsite.lanes import Site
 from tests.sessions_app.linnet.conftest import reap
-from tests.waiting import in_thread, until
+from tests.waiting import PATIENCE_S, in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,12 +33,12 @@ class Stream:
 
     async def open(self) -> tuple[int, dict]:
         await self._app.send_input({"type": "http.request"})
-        start = await self._app.receive_output(5)
+        start = await self._app.receive_output(PATIENCE_S)
         return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}
 
     async def read(self) -> bytes | None:
         """The next piece; None at the end."""
-        message = await self._app.receive_output(5)
+        message = await self._app.receive_output(PATIENCE_S)
         self.body += message["body"]
         return message["body"] if message.get("more_body") else None
 
@@ -56,7 +56,7 @@ class Stream:
 
     async def leave(self) -> None:
         await self._app.send_input({"type": "http.disconnect"})
-        await self._app.wait(5)
+        await self._app.wait(PATIENCE_S)
 
 
 @pytest.fixture
