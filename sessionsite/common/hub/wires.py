@@ -35,8 +35,10 @@ class Wire(Protocol):
 class _UvicornWire:
     """Its `send` waits by itself while the buffer is full."""
 
+    transport: Any
+
     def __init__(self, protocol: Any) -> None:
-        self._protocol, self.transport = protocol, protocol.transport
+        self._protocol = protocol
 
     async def writable(self) -> None:
         return
@@ -49,6 +51,10 @@ class UvicornSocket(_UvicornWire):
     """A server's frames are not masked and here not compressed: the same bytes for every reader."""
 
     form = "websocket_bytes"
+
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol)
+        self.transport = protocol.transport
 
     def write(self, frame: Frame) -> bool:
         protocol, transport = self._protocol, self.transport
@@ -68,6 +74,11 @@ class UvicornStream(_UvicornWire):
     def form(self) -> str | None:
         """None while the answer has no head, which says that there are chunks."""
         return "http_chunk" if self._protocol.chunked_encoding else None
+
+    @property
+    def transport(self) -> Any:
+        """The connection's own from the head of the answer on; before, one that would join head and body."""
+        return self._protocol.transport
 
     def write(self, frame: Frame) -> bool:
         cycle, transport = self._protocol, self.transport
