@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.pictures import picture
@@ -17,8 +19,8 @@ def pytest_configure(config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses
-def pytest_collection_modifyitems(items) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # marks before -m chooses, sorts after pytest-django has
+def pytest_collection_modifyitems(items) -> Iterator[None]:
     """Marks `database` what uses the run's database; a test marked `once` must not, it runs on SQLite alone.
 
     pytest-django keeps a test without these fixtures, and without its marker, from every database.
@@ -31,6 +33,7 @@ def pytest_collection_modifyitems(items) -> None:
             raise pytest.UsageError(f"{item.nodeid} is marked `once` and uses the database of the run")
         if uses_it:
             item.add_marker("database")
+    yield
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow_files)
 
