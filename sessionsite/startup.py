@@ -37,7 +37,6 @@ def prepare() -> str | None:
         be_at_work()
     except DomainError as error:
         raise CommandError(str(error)) from error
-    _wait_for_database()
     with _alone():
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -64,9 +63,11 @@ def _wait_for_database() -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One process of this data folder, and of this database, is inside at a time."""
+    """One process of this data folder, and of this database, which answers, is inside at a time."""
     with open(settings.DATA_DIR / ".start.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Not before: SQLite refuses at once, without its timeout, the second of two that make a file WAL.
+        _wait_for_database()
         if connection.vendor != "postgresql":
             yield
             return
