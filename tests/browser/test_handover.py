@@ -57,7 +57,8 @@ def test_a_clash_of_notes_shows_both_sides(people, cameras, session, button, kep
     sheet = page.get_by_role("dialog", name="Somebody else changed these notes")
     expect(sheet.locator("pre")).to_have_text(["mine", "theirs"])
     sheet.get_by_role("button", name=button).click()
-    expect(page.get_by_label("Notes")).to_have_value(kept)
+    expect(sheet).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Notes")).to_have_value(kept)
     expect(page.locator("[data-notes-state]")).to_have_text("Saved")
     assert cameras.call("GET", f"sessions/{session}/notes/")["text"] == kept
     people.forgive("412")
