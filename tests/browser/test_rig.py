@@ -70,6 +70,7 @@ def test_the_page_follows_the_night_loses_nina_and_heals(server, people, tonight
         expect(page.locator(".timeline .span-gap")).to_have_count(1)
         expect(page.locator("#pictures")).to_be_hidden()
         page.get_by_role("link", name="Report of the night").click()
+        page.wait_for_url("**/report/")  # and until its scripts have run
         expect(page.get_by_role("heading", name="NGC 2244")).to_be_visible()
         for moment, theme in (("beforeprint", "light"), ("afterprint", "red")):  # dark ink on white paper
             page.evaluate(f"dispatchEvent(new Event('{moment}'))")

@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import PHONE
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,18 @@ def test_a_session_is_pinned_and_let_go_on_its_page(people, ended):
     expect(pin).to_have_text("Pinned")
     pin.click()
     expect(pin).to_have_text("Pin")
+
+
+def with_a_full_disk_in_sight(route: Route) -> None:
+    answer = route.fetch()
+    storage = answer.json()
+    storage["forecast"]["full_at"] = "2026-12-30T23:59:00Z"
+    route.fulfill(response=answer, json=storage)
+
+
+def test_the_moment_of_a_full_disk_fits_a_phone(people, ended):
+    page = people.open("/storage/", viewport={**PHONE, "width": 320}, timezone_id="America/St_Johns")
+    page.route("**/api/v1/storage/?*", with_a_full_disk_in_sight)
+    page.get_by_role("button", name="Look again").click()
+    expect(page.locator("#disk-facts time")).to_contain_text("2026")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
