@@ -2,7 +2,7 @@
 
     python -m benchmarks.events [--quick] [--databases sqlite,own]
 
-Beside ours stands a plain Django REST view that does the same on the same database.
+Beside ours stands a Django REST view that does the same on the same database, in a plain and in a lean site.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from benchmarks.lib.load import run_load
 from benchmarks.lib.options import FULL, defaults, parser, work_folder
 from benchmarks.lib.processes import Server, ask, run_module
 from benchmarks.lib.results import Results, say
-from benchmarks.lib.servers import Ours, ours, plain_drf
+from benchmarks.lib.servers import Ours, drf, ours
 from benchmarks.lib.stats import median, ratio
 
 MONITOR = "bench-cam"
 BATCH = 100
 ONE = json.dumps({"label": "benchmark", "detail": {"n": "{n}"}})
+PLAIN, LEAN = PEERS = ("drf", "drf-lean")
 LIMITS = {"SQLite": 40, "PostgreSQL": 12}
 
 
@@ -86,11 +87,11 @@ def make_cases(folder: Path, name: str, url: str, results: Results, stack) -> li
     env = {"DATABASE_URL": url} if url else {}
     server = stack.enter_context(ours(folder, name=f"ours-{name}", **env).prepare([MONITOR]))
     path = f"/api/v1/sessions/{server.sessions[MONITOR]}/events/"
-    peer_url = stack.enter_context(fresh_database(url)) if url else ""
-    peer = stack.enter_context(
-        plain_drf(folder, server="uvicorn", PEER_FSYNC="1", **({"DATABASE_URL": peer_url} if url else {}))
-    )
-    cases = [Case("ours", name, server, path), Case("drf", name, peer, "/sessions/1/events/")]
+    cases = [Case("ours", name, server, path)]
+    for peer_name in PEERS:
+        peer_env = {"DATABASE_URL": stack.enter_context(fresh_database(url))} if url else {}
+        peer = drf(folder, server="uvicorn", is_lean=peer_name == LEAN, PEER_FSYNC="1", **peer_env)
+        cases.append(Case(peer_name, name, stack.enter_context(peer), "/sessions/1/events/"))
     batch = f"[{', '.join([ONE] * BATCH)}]"
     if takes_batches(server, path, results):
         cases.append(Case(f"ours, {BATCH} per request", name, server, path, batch, BATCH))
@@ -164,9 +165,20 @@ def report(results: Results, options, windows: dict, in_process: dict) -> None:
     for name, found in in_process.items():
         alone.rows.append((name, *found.values()))
     results.raw = {**windows, "in process": in_process}
+    set_targets(results, rates)
+
+
+def set_targets(results: Results, rates: dict[str, float]) -> None:
+    def against(database_name: str, peer: str) -> float | None:
+        return ratio(rates.get(f"{database_name}, ours"), rates.get(f"{database_name}, {peer}"))
+
     for name, limit in LIMITS.items():
-        measured = ratio(rates.get(f"{name}, ours"), rates.get(f"{name}, drf"))
+        measured = against(name, PLAIN)
         results.target(f"{name}: one entry per request / plain Django REST", ">=", limit, measured)
+    beside = results.table("Ours beside Django REST, one entry per request", "peer", "times as many")
+    for key in rates:
+        if key.endswith(PEERS):
+            beside.rows.append((key, against(*key.split(", "))))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from benchmarks.lib.options import FULL, QUICK, TINY, defaults, parser, work_fol
 from benchmarks.lib.pictures import write_pictures
 from benchmarks.lib.processes import Server, ask, environment, run_module
 from benchmarks.lib.results import Results, say
-from benchmarks.lib.servers import Ours, has_starlette, ours, plain_drf, starlette_ingest
+from benchmarks.lib.servers import Ours, drf, has_starlette, ours, starlette_ingest
 from benchmarks.lib.stats import median, ratio
 
 MONITOR = "bench-cam"
@@ -34,6 +34,11 @@ PEERS = {
     "starlette-tuned": {"PEER_DECODE": "scaled", "PEER_CODEC": "fast"},
     "starlette-full-fsync": {"PEER_DECODE": "full", "PEER_FSYNC": "1"},
     "starlette-scaled-fsync": {"PEER_DECODE": "scaled", "PEER_FSYNC": "1"},
+}
+DRF: dict[str, dict[str, Any]] = {
+    "drf-daphne": {"server": "daphne"},
+    "drf-uvicorn": {"server": "uvicorn"},
+    "drf-lean-daphne": {"server": "daphne", "is_lean": True},
 }
 OURS = {
     "ours-uvicorn-process": ("uvicorn", "process"),
@@ -168,12 +173,9 @@ def peer_cases(options, folder: Path, pictures: dict, results: Results, stack) -
         extra = f"{name}-png"
         if name == "starlette-scaled" and is_wanted(options, extra):
             cases.append(peer_case(extra, server, pictures["png"]))
-    if is_wanted(options, "drf-daphne"):
-        server = stack.enter_context(plain_drf(folder))
-        cases.append(peer_case("drf-daphne", server, pictures["jpg"]))
-    if options.size == FULL and is_wanted(options, "drf-uvicorn"):
-        server = stack.enter_context(plain_drf(folder, server="uvicorn"))
-        cases.append(peer_case("drf-uvicorn", server, pictures["jpg"]))
+    for name in (name for name in DRF if is_wanted(options, name)):
+        server = stack.enter_context(drf(folder, **DRF[name]))
+        cases.append(peer_case(name, server, pictures["jpg"]))
     return cases
 
 
@@ -248,6 +250,9 @@ def set_targets(results: Results, cases: dict[str, Case]) -> None:
     )
     results.target("process, daphne / plain Django REST on daphne", ">=", 8.0, against(daphne, "drf-daphne"))
     results.target("process, daphne / Starlette, full decode", ">=", 1.2, against(daphne, "starlette-full"))
+    beside = [(peer, against(daphne, peer)) for peer in ("drf-daphne", "drf-lean-daphne")]
+    if rows := [row for row in beside if row[1] is not None]:
+        results.table(f"{daphne} beside Django REST", "peer", "times as many").rows.extend(rows)
 
 
 if __name__ == "__main__":

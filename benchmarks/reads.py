@@ -22,7 +22,7 @@ from benchmarks.lib.options import FULL, QUICK, defaults, parser, work_folder
 from benchmarks.lib.pictures import write_pictures
 from benchmarks.lib.processes import Server, ask, run_module
 from benchmarks.lib.results import Results, say
-from benchmarks.lib.servers import Ours, ours, plain_drf
+from benchmarks.lib.servers import Ours, drf, ours
 from benchmarks.lib.stats import median, ratio
 
 MONITOR = "bench-cam"
@@ -108,7 +108,7 @@ def make_servers(options, folder: Path, stack) -> dict[str, Server]:
     if "ours-daphne" in options.servers:
         servers["ours-daphne"] = our_server(options, folder, "live", "daphne", stack)
     if "drf" in options.servers:
-        servers["drf"] = stack.enter_context(plain_drf(folder, server="uvicorn"))
+        servers["drf"] = stack.enter_context(drf(folder, server="uvicorn"))
     for server in servers.values():
         add_picture(server, picture, folder)
     return servers

@@ -101,9 +101,10 @@ def _peer(folder: Path, name: str, module: str, **env: str) -> Server:
     return peer
 
 
-def plain_drf(folder: Path, *, server: str = "daphne", name: str = "", **env: str) -> Server:
-    """A one-file Django REST Framework site under daphne or uvicorn."""
-    name = name or f"drf-{server}"
+def drf(folder: Path, *, server: str = "daphne", is_lean: bool = False, **env: str) -> Server:
+    """A Django REST site under daphne or uvicorn: plain or lean, see peers/drf.py."""
+    name = f"drf-lean-{server}" if is_lean else f"drf-{server}"
+    env = {**env, "PEER_LEAN": "1"} if is_lean else env
     if server == "uvicorn":
         return _peer(folder, name, "drf", **env)
     port = free_port()

@@ -47,9 +47,10 @@ def test_ingest_counts_what_was_acknowledged(run):
 
 @needs_starlette
 def test_ingest_measures_the_peers_beside_ours(run):
-    found = run(ingest, "--only", "starlette-scaled,drf-daphne")
+    names = ["starlette-scaled", "drf-daphne", "drf-lean-daphne"]
+    found = run(ingest, "--only", ",".join(names))
     assert found["notes"] == []
-    assert all(found["raw"][case][0]["accepted"] > 0 for case in ("starlette-scaled", "drf-daphne"))
+    assert all(found["raw"][name][0]["accepted"] > 0 for name in names)
 
 
 def test_fanout_delivers_every_state_to_every_reader(run):
@@ -87,8 +88,9 @@ def test_history_finds_every_page(run):
 
 def test_events_are_numbered_as_often_as_acknowledged(run):
     found = run(events)
-    assert found["raw"]["SQLite, ours"][0]["accepted"] > 0
-    assert found["raw"]["SQLite, drf"][0]["accepted"] > 0
+    for name in ("ours", "drf", "drf-lean"):
+        assert found["raw"][f"SQLite, {name}"][0]["accepted"] > 0
+    assert [peer for peer, _ in found["tables"][-1]["rows"]] == ["SQLite, drf", "SQLite, drf-lean"]
     assert not [note for note in found["notes"] if "accepted" in note or "refused" in note]
 
 
