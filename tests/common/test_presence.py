@@ -65,7 +65,7 @@ def things(monkeypatch) -> Things:
 @pytest.fixture
 def counted(monkeypatch) -> Counted:
     watch = Counted()
-    monkeypatch.setitem(presence._watches, "thing", watch)
+    monkeypatch.setattr(presence, "_watches", {"thing": watch})  # and no watch that has tables
     monkeypatch.setattr(presence, "RETRY_S", 0.01)
     return watch
 
