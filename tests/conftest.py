@@ -86,6 +86,25 @@ def a_flush_deletes_rows():
 
 
 @pytest.fixture
+def threads_keep_connections(django_db_blocker):
+    """The pool's threads look at the connections that earlier tests left them, without using any."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def things(monkeypatch, threads_keep_connections):
+    """The topics `thing:...` for the time of a test, kept in memory; there is one, `a`."""
+    from sessionsite.common import live
+    from tests.common.things import Things
+
+    topics = Things()
+    monkeypatch.setitem(live._registry.topics, "thing", topics)
+    topics.make("a")
+    return topics
+
+
+@pytest.fixture
 def organisation(db):
     from sessionsite.accounts.services import create_organisation
 

@@ -8,27 +8,11 @@ import orjson
 import pytest
 
 from sessionsite.common import hub as hub_module
-from sessionsite.common import live
 from sessionsite.common.hub import Hub, Reader, feed, get_hub, shutdown
 from sessionsite.common.hub.reader import ACK_WINDOW
 from sessionsite.common.hub.wires import FULL_BYTES
 from tests.common.things import Listener, Things
 from tests.waiting import live_tasks, until
-
-
-@pytest.fixture(autouse=True)
-def threads_keep_connections(django_db_blocker):
-    """The pool's threads look at the connections that earlier tests left them, without using any."""
-    with django_db_blocker.unblock():
-        yield
-
-
-@pytest.fixture
-def things(monkeypatch) -> Things:
-    topics = Things()
-    monkeypatch.setitem(live._registry.topics, "thing", topics)
-    topics.make("a")
-    return topics
 
 
 @pytest.fixture

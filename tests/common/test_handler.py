@@ -16,12 +16,7 @@ from sessionsite.handler import STREAM_CHUNK_BYTES, PooledHandler
 from tests.common import handler_urls
 from tests.common.http import ask
 
-
-@pytest.fixture(autouse=True)
-def threads_keep_connections(django_db_blocker):
-    """The pool's threads look at the connections that earlier tests left them, without using any."""
-    with django_db_blocker.unblock():
-        yield
+pytestmark = pytest.mark.usefixtures("threads_keep_connections")
 
 
 @pytest.fixture

@@ -15,23 +15,8 @@ from sessionsite.common import live
 from sessionsite.common.hub import TooManyReaders, TooManyTopics, feed, get_hub, shutdown, stats
 from sessionsite.common.hub.reader import ACK_WINDOW
 from sessionsite.common.live import NoEvents, Topic, UnknownTopic
-from tests.common.things import ANN, Card, Gate, Listener, Things
+from tests.common.things import ANN, Card, Gate, Listener
 from tests.waiting import PATIENCE_S, live_tasks, until
-
-
-@pytest.fixture(autouse=True)
-def threads_keep_connections(django_db_blocker):
-    """The pool's threads look at the connections that earlier tests left them, without using any."""
-    with django_db_blocker.unblock():
-        yield
-
-
-@pytest.fixture
-def things(monkeypatch) -> Things:
-    topics = Things()
-    monkeypatch.setitem(live._registry.topics, "thing", topics)
-    topics.make("a")
-    return topics
 
 
 @pytest.fixture

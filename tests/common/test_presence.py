@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from sessionsite.common import live
 from sessionsite.common.hub import get_hub, presence, shutdown
 from tests.common.things import Listener, Things
 from tests.waiting import until
@@ -47,19 +46,10 @@ class Counted:
         self.released.append(holder)
 
 
-@pytest.fixture(autouse=True)
-def threads_keep_connections(django_db_blocker):
-    with django_db_blocker.unblock():
-        yield
-
-
 @pytest.fixture
-def things(monkeypatch) -> Things:
-    topics = Things()
-    monkeypatch.setitem(live._registry.topics, "thing", topics)
-    topics.make("a")
-    topics.make("b")
-    return topics
+def things(things) -> Things:
+    things.make("b")
+    return things
 
 
 @pytest.fixture

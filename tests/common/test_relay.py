@@ -18,13 +18,6 @@ from tests.services import REDIS_URL, need_redis
 from tests.waiting import live_tasks, until
 
 
-@pytest.fixture(autouse=True)
-def threads_keep_connections(django_db_blocker):
-    """The pool's threads look at the connections that earlier tests left them, without using any."""
-    with django_db_blocker.unblock():
-        yield
-
-
 class Post:
     """What the layers of two processes share."""
 
@@ -78,12 +71,9 @@ class Layer:
 
 
 @pytest.fixture
-def things(monkeypatch) -> Things:
-    topics = Things()
-    monkeypatch.setitem(live._registry.topics, "thing", topics)
-    topics.make("a")
+def things(things, monkeypatch) -> Things:
     monkeypatch.setattr(hub_module, "CHECK_INTERVAL_S", 60.0)  # nothing but the relay brings news
-    return topics
+    return things
 
 
 @pytest.fixture

@@ -7,23 +7,14 @@ import json
 
 import pytest
 
-from sessionsite.common import live
 from sessionsite.common.hub import get_hub, shutdown
 from sessionsite.common.hub.reader import ACK_WINDOW
 from tests.common.things import Listener, Things
 from tests.waiting import until
 
 
-@pytest.fixture(autouse=True)
-def threads_keep_connections(django_db_blocker):
-    with django_db_blocker.unblock():
-        yield
-
-
 @pytest.fixture
-def things(monkeypatch) -> Things:
-    things = Things()
-    monkeypatch.setitem(live._registry.topics, "thing", things)
+def things(things) -> Things:
     things.make("a", events=1000)
     return things
 

@@ -23,23 +23,8 @@ from sessionsite.common.hub import get_hub, shutdown
 from sessionsite.common.hub.wires import UvicornSocket, UvicornStream, wire_of
 from sessionsite.common.sse import event_stream
 from tests.common.test_outbox import told_seqs
-from tests.common.things import ANN, Card, Things
+from tests.common.things import ANN, Card
 from tests.waiting import PATIENCE_S, until
-
-
-@pytest.fixture(autouse=True)
-def threads_keep_connections(django_db_blocker):
-    """The pool's threads look at the connections that earlier tests left them, without using any."""
-    with django_db_blocker.unblock():
-        yield
-
-
-@pytest.fixture
-def things(monkeypatch) -> Things:
-    topics = Things()
-    monkeypatch.setitem(live._registry.topics, "thing", topics)
-    topics.make("a")
-    return topics
 
 
 class Anybody(Identify):
