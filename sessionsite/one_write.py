@@ -62,3 +62,4 @@ class OneWriteProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self.transport = self.transport.inner
         super().handle_websocket_upgrade()
+        self.parser = self.flow = None  # each refers to this: it goes now, not with the next full collection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import time
 from collections.abc import Iterator
@@ -44,6 +45,16 @@ def prepare() -> str | None:
         password = bootstrap(settings.DATA_DIR)
         recover()
         return password
+
+
+def keep_for_good() -> None:
+    """The garbage collector never looks again at what there is now; called when all is imported.
+
+    A full collection stops every thread. Over the 176,000 objects of a process that has only started it takes
+    0.1 s, in which no state leaves; over what 500 readers add to them, 0.02 s.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _wait_for_database() -> None:

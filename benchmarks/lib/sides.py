@@ -24,6 +24,7 @@ from benchmarks.lib.servers import (
 )
 
 WS, SSE = "ws", "sse"
+STUCK_S = 5.0  # not one state was published for so long: it will not go on
 
 
 @dataclass
@@ -130,16 +131,17 @@ class Publishing:
             self._ask(f"/bench/publish?{self._query}")
 
     def wait(self) -> int | None:
-        """How many states were published; None when publishing does not end: a stalled reader stops it."""
-        within_s = self._seconds + 15
+        """How many states were published; None when it stops before its end: a stalled reader does that."""
         if self._process is not None:
-            text, _ = self._process.communicate(timeout=within_s)
+            text, _ = self._process.communicate(timeout=self._seconds + 15)
             return int(text.rpartition(":")[2].strip(" }\n"))
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
+        published, moved_at = -1, time.monotonic()
+        while time.monotonic() < moved_at + STUCK_S:
             progress = self._ask("/bench/published")
             if progress["is_done"]:
                 return progress["published"]
+            if progress["published"] > published:
+                published, moved_at = progress["published"], time.monotonic()
             time.sleep(0.05)
         return None
 

@@ -59,7 +59,7 @@ class Run:
 
 def run_next(is_stopping: Callable[[], bool] = lambda: False) -> bool:
     """One job is run to its end, as far as it goes. False: there was none, or another process runs them."""
-    if hold_lease(LEASE, LEASE_S) is None:
+    if not verbs.has_work() or hold_lease(LEASE, LEASE_S) is None:
         return False
     job = verbs.take_up()
     if job is None:

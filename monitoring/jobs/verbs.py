@@ -178,14 +178,21 @@ def remove(job: Job, *, by: str) -> None:
     transaction.on_commit(lambda: folders.remove_folder(key))
 
 
+_UNFINISHED = Q(state=JobState.QUEUED) | Q(state=JobState.RUNNING)
+
+
+def has_work() -> bool:
+    """Whether there is something to take up; asked without the lease, which costs a write each time."""
+    return Job.objects.filter(_UNFINISHED).exists()
+
+
 def take_up() -> Job | None:
     """The next job, claimed by a new run from its start; None when there is nothing to do.
 
     Only to be called under the lease of the runner: a job that runs then was left by a dead process.
     """
     while True:
-        waiting = Q(state=JobState.QUEUED) | Q(state=JobState.RUNNING)
-        job = Job.objects.filter(waiting).order_by("pk").first()
+        job = Job.objects.filter(_UNFINISHED).order_by("pk").first()
         if job is None:
             return None
         if job.attempts >= ATTEMPTS_MAX:

@@ -96,6 +96,7 @@ class LiveConsumer:
                 self._reader.close(CLOSE_LOST)
             if self._closing is not None:
                 await self._closing
+            self._reader = None  # it refers to this: both go now, not with the next full collection
 
     def _end(self, code: int) -> None:
         """The connection closes with `code`; the server then says that it is gone, which ends `_listen`."""

@@ -65,6 +65,18 @@ def test_fanout_delivers_every_state_to_every_reader(run):
     assert "memory sse 10 ours-uvicorn" in found["raw"]
 
 
+def test_fanout_takes_windows_with_and_without_stalled_readers_in_turn(run):
+    wanted = ("--parts", "stalled", "--kinds", "ws", "--only", "ours-uvicorn,websockets")
+    found = run(fanout, *wanted, "--rounds", "2")
+    for name, rounds in (("ours-uvicorn", 2), ("websockets", 1)):
+        for stalled in (0, 1):
+            windows = found["raw"][f"stalled ws {stalled} {name}"]
+            assert len(windows) == rounds
+            assert all(window["published"] == 10 and window["others_percent"] <= 100 for window in windows)
+    [got] = [target["measured"] for target in found["targets"] if "the others get" in target["what"]]
+    assert 0 < got <= 100
+
+
 def test_reads_are_answered_by_every_handler(run):
     found = run(reads, "--servers", "drf")
     for case in (

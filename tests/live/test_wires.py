@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import os
 import socket
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import orjson
@@ -22,6 +24,7 @@ from sessionsite.common.consumers import Identify, live_consumer
 from sessionsite.common.hub import get_hub, shutdown
 from sessionsite.common.hub.wires import UvicornSocket, UvicornStream, wire_of
 from sessionsite.common.sse import event_stream
+from sessionsite.one_write import OneWriteProtocol
 from tests.common.test_outbox import told_seqs
 from tests.common.things import ANN, Card
 from tests.waiting import PATIENCE_S, until
@@ -45,7 +48,7 @@ async def port(things) -> AsyncIterator[int]:
         port=0,
         lifespan="off",
         log_config=None,
-        http="httptools",
+        http=OneWriteProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
     )
@@ -102,6 +105,25 @@ async def test_a_stream_carries_the_same_frames_with_their_seq(port, things):
     assert [line for line in lines if line.startswith("id:")] == ["id: 2", "id: 3", "id: 4"]
     frames = [orjson.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
     assert [frame["type"] for frame in frames] == ["snapshot", "event", "event", "event"]
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """What is garbage now is gone; what becomes garbage in the test stays, if it refers to itself."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_a_socket_that_ends_leaves_nothing_to_the_garbage_collector(port, things, no_collection):
+    async with connect(f"ws://127.0.0.1:{port}/ws/live/?topic=thing:a", proxy=None) as client:
+        await client.recv()
+        assert not [each for each in gc.get_objects() if type(each) is OneWriteProtocol]
+        [reader] = get_hub().readers
+        parts = [weakref.ref(reader), weakref.ref(reader._wire._protocol), weakref.ref(reader._wire)]
+        del reader
+    await until(lambda: not any(part() for part in parts))
 
 
 class StalledClient:

@@ -1,6 +1,7 @@
 """`manage.py serve` as people start and stop it, on both servers."""
 
 import asyncio
+import gc
 import signal
 import socket
 import stat
@@ -11,6 +12,8 @@ import httpx
 import pytest
 import websockets
 
+from sessionsite import uvicorn_server
+from sessionsite.management.commands import serve
 from tests.site.processes import FirstServer, Process, Server, manage, running
 from tests.waiting import PATIENCE_S
 
@@ -48,6 +51,17 @@ def test_first_page_is_there_within_five_seconds(data_dir):
             assert server.http.get("/healthz").status_code == 200
             seconds.append(time.monotonic() - server.begun)
     assert min(seconds) < 5, seconds
+
+
+def test_the_garbage_collector_passes_over_what_was_there_at_the_start(monkeypatch):
+    left = []
+    monkeypatch.setattr(uvicorn_server, "run", lambda *given: left.append(len(gc.get_objects())))
+    before = len(gc.get_objects())
+    try:
+        serve.Command().serve("uvicorn", [], on_ready=lambda: None)
+    finally:
+        gc.unfreeze()
+    assert left[0] < before / 100
 
 
 @both_servers

@@ -14,7 +14,7 @@ from sessionsite.checks import TAG
 from sessionsite.common.loops import register_loop
 from sessionsite.demo import demo_cameras, prepare_demo
 from sessionsite.network import allow_hosts_of, host_in_url, is_wildcard, machine_addresses, open_listener
-from sessionsite.startup import prepare
+from sessionsite.startup import keep_for_good, prepare
 from sessionsite.stopping import end_process, stop_signals_end_us
 
 SERVERS = {"uvicorn": "sessionsite.uvicorn_server", "daphne": "sessionsite.daphne_server"}
@@ -54,7 +54,9 @@ class Command(BaseCommand):
     def serve(self, server: str, listeners, on_ready) -> None:
         module, name = settings.ASGI_APPLICATION.rsplit(".", 1)
         application = getattr(importlib.import_module(module), name)
-        importlib.import_module(SERVERS[server]).run(application, listeners, on_ready)
+        runner = importlib.import_module(SERVERS[server])
+        keep_for_good()
+        runner.run(application, listeners, on_ready)
 
     def follow_addresses(self, host: str, port: int) -> None:
         """A machine that moves to another network is reached there too."""

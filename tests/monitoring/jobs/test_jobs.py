@@ -121,6 +121,11 @@ def test_another_process_runs_nothing_while_the_lease_is_held(job):
         assert runner.run_next()
 
 
+def test_a_look_for_jobs_writes_nothing_while_there_are_none(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert not runner.run_next()
+
+
 def test_a_link_opens_the_file_without_a_login_until_it_expires(as_viewer, finished):
     link = as_viewer.post(f"/api/v1/jobs/{finished['key']}/link/").json()
     path = link["url"].removeprefix("http://testserver")
