@@ -18,7 +18,7 @@ from sessions_app.models import Session
 from sessions_app.states import ACCEPTING
 from sessionsite.common.clock import iso
 from sessionsite.common.errors import DomainError
-from sessionsite.common.files import inflight, media_path, safe_name
+from sessionsite.common.files import inflight, media_paths, safe_name
 from sessionsite.common.ids import new_key
 
 NAME_MAX, KEY_MAX, DATASET_KEY_MAX = 255, 200, 100
@@ -176,9 +176,10 @@ def check(new: NewImage) -> Checked:
 
 def columns_of(slug: str, key: str, data: bytes, picture: imaging.Picture) -> dict:
     """Where the files of a picture of the organisation `slug` lie, and what was measured of it."""
+    file_path, thumbnail_path = media_paths(slug, key, EXTENSIONS[picture.format], "thumb.webp")
     return {
-        "file_path": media_path(slug, key, EXTENSIONS[picture.format]),
-        "thumbnail_path": media_path(slug, key, "thumb.webp"),
+        "file_path": file_path,
+        "thumbnail_path": thumbnail_path,
         "format": picture.format,
         "size_bytes": len(data) + len(picture.thumbnail_webp),
         "sha256": hashlib.sha256(data).hexdigest(),

@@ -43,10 +43,17 @@ def media_path(organisation_slug: str, key: str, ext: str) -> str:
 
     ext: `jpg`, or two parts such as `thumb.webp`.
     """
-    if not _EXTENSION.fullmatch(ext) or "/" in organisation_slug:
+    [path] = media_paths(organisation_slug, key, ext)
+    return path
+
+
+def media_paths(organisation_slug: str, key: str, *exts: str) -> list[str]:
+    """What `media_path` gives for each of `exts`."""
+    if not all(_EXTENSION.fullmatch(ext) for ext in exts) or "/" in organisation_slug:
         raise BadPath("not the parts of a media path")
     folder = f"{INFLIGHT}.org" if organisation_slug == INFLIGHT else organisation_slug  # no slug has a dot
-    return check_path(f"{folder}/{created_at_of(key):%Y/%m/%d}/{key}.{ext}")
+    stem = check_path(f"{folder}/{created_at_of(key):%Y/%m/%d}/{key}")
+    return [f"{stem}.{ext}" for ext in exts]
 
 
 def check_path(path: str) -> str:
