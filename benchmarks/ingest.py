@@ -47,6 +47,12 @@ OURS = {
     "ours-daphne-power": ("daphne", "power"),
 }
 IN_PROCESS = ("ceiling-bare", "ceiling-verb")
+# Who is compared stands side by side: the speed of a virtual machine is another one half a minute later.
+FIRST = (
+    "starlette-full", "ours-uvicorn-process", "ceiling-bare", "starlette-scaled",
+    "ours-uvicorn-power", "starlette-full-fsync",
+    "ours-daphne-process", "drf-daphne", "drf-lean-daphne",
+)  # fmt: skip
 # What the targets need, and the other forms of a body.
 QUICK_CASES = {
     "ours-uvicorn-process",
@@ -115,7 +121,7 @@ def make_cases(options, folder: Path, pictures: dict, results: Results, stack) -
     cases += [Case(name, None) for name in IN_PROCESS if is_wanted(options, name)]
     if unknown := set(filter(None, options.only.split(","))) - {case.name for case in cases}:
         results.note(f"no such case here: {', '.join(sorted(unknown))}")
-    return cases
+    return sorted(cases, key=lambda case: FIRST.index(case.name) if case.name in FIRST else len(FIRST))
 
 
 def is_wanted(options, name: str) -> bool:

@@ -85,10 +85,10 @@ def make_cases(options, folder: Path, results: Results, stack) -> list[Case]:
         cases.append(Case(f"{name} state", servers[name], STATE, parts=(SATURATED, POLLED)))
     if etag := etag_of(main, results):
         cases.append(Case("ours state, unchanged", main, STATE, {"If-None-Match": etag}))
-    for name in (name for name in ("ours", "stock") if name in servers):
-        one = f"/api/v1/sessions/{servers[name].sessions[MONITOR]}/"
-        for noun, path in {**lists_of(options), ONE: one}.items():
-            cases.append(Case(f"{name} {noun}", servers[name], path))
+    for noun, path in {**lists_of(options), ONE: ""}.items():
+        for name in (name for name in ("ours", "stock") if name in servers):  # right after each other
+            one = f"/api/v1/sessions/{servers[name].sessions[MONITOR]}/"
+            cases.append(Case(f"{name} {noun}", servers[name], path or one))
     if "drf" in servers:
         cases.append(Case("drf state", servers["drf"], f"/state/{MONITOR}/", parts=(SATURATED, POLLED)))
         cases.append(Case("drf sessions", servers["drf"], "/sessions/"))
