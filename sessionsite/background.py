@@ -71,7 +71,8 @@ class _Runner:
             except Exception:
                 logger.exception("%s failed; it begins anew in %g s", service.name, AGAIN_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), AGAIN_S)
+                async with asyncio.timeout(AGAIN_S):
+                    await self.stopping.wait()
 
     async def _repeat(self, loop: Loop, report: LoopReport) -> None:
         while not self.stopping.is_set():
@@ -83,7 +84,8 @@ class _Runner:
                 report.last_error = f"{type(exc).__name__}: {exc}"[:300]
                 logger.exception("background loop %s failed; it goes on in %g s", loop.name, loop.interval_s)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), loop.interval_s)
+                async with asyncio.timeout(loop.interval_s):
+                    await self.stopping.wait()
 
     async def _may_run(self, loop: Loop, report: LoopReport) -> bool:
         if loop.leased and time.monotonic() >= self.ask_again_at.get(loop.name, 0.0):
@@ -121,7 +123,8 @@ class _Runner:
                 task.cancel()
         if any(report.holds for report in _reports.values()):
             try:
-                await asyncio.wait_for(self._in_thread(drop_leases), STOP_WITHIN_S)
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await self._in_thread(drop_leases)
             except Exception:  # the leases run out by themselves
                 logger.warning("the leases could not be given back", exc_info=True)
         _reports.clear()

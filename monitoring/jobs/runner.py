@@ -105,7 +105,8 @@ async def keep_running(stopping: asyncio.Event) -> None:
                 await _in_thread(hold_lease, LEASE, LEASE_S)
         if not work.result():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await stopping.wait()
 
 
 async def _in_thread(func: Callable, *args):

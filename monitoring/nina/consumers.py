@@ -92,7 +92,8 @@ class RigFeed:
     async def _follow(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), CHECK_S)
+                async with asyncio.timeout(CHECK_S):
+                    await self._woken.wait()
             self._woken.clear()
             try:
                 texts, newest = await read_in_thread(self._news)

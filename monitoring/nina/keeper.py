@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import DatabaseError, transaction
@@ -61,10 +62,9 @@ class Keeper:
         try:
             while not stopping.is_set():
                 await self._look()
-                try:
-                    await asyncio.wait_for(stopping.wait(), LOOK_S)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S):
+                        await stopping.wait()
         finally:
             await self._end(list(self._tasks))
 

@@ -177,7 +177,8 @@ class RigListener:
     async def _take(self) -> None:
         """Frames follow the history; they wait no longer for it when NINA does not answer."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._may_take.wait(), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                await self._may_take.wait()
         await self._tell(status="connected", attempts=0, error="", heard_at=clock.iso(clock.now()))
         while True:
             self._arrived.clear()

@@ -262,6 +262,18 @@ async def test_more_frames_than_may_wait_are_read_from_the_history(rig, script, 
         await in_thread(assert_follows_from_the_journal, rig)
 
 
+async def test_a_listener_that_is_ended_as_the_history_arrives_ends(rig, script):
+    nina = SimulatedNina(script, begins_at=BEGIN)
+    nina.answers.clear()
+    async with nina.serving():
+        async with unconnected(rig, nina) as listener:
+            await until(lambda: nina.sockets, what="a connection")
+            played(nina, script.frames[:1])
+            await until(lambda: listener._frames, what="a frame that waits for the history")
+            listener._may_take.set()  # and in the same turn of the loop it is ended
+        nina.answers.set()
+
+
 async def test_a_refresh_reads_the_history_and_changes_nothing_twice(rig, script):
     async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
         before = await fresh(rig)

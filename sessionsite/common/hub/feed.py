@@ -185,10 +185,9 @@ class Feed:
     async def _await_turn(self) -> None:
         wait_s = self._wait_s()
         if wait_s > 0 and not self._urgent.is_set():
-            try:
-                await asyncio.wait_for(self._urgent.wait(), wait_s)
-            except TimeoutError:
-                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._urgent.wait()
 
     async def _pull(self) -> None:
         found = await read_in_thread(self._look)

@@ -114,7 +114,8 @@ class Relay:
                 for topic, (revision, seq, urgent) in pending.items():
                     await self._send(topic, revision, seq, urgent)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._urgent.wait(), WAKE_INTERVAL_S)
+                    async with asyncio.timeout(WAKE_INTERVAL_S):
+                        await self._urgent.wait()
         finally:
             self._sending = None
 
