@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from monitoring.api.lane import NativePictures
 from monitoring.api.rosepetal.lane import RosepetalPictures
-from monitoring.api.state_lane import NativeState, RosepetalState, StateLane
+from monitoring.api.state_lane import NativeFleet, NativeState, RosepetalState, StateLane
 from monitoring.ingest import PictureLane
 from monitoring.nina import consumers as rig_sockets
 from sessions_app.api.linnet.audio import PATH as LINNET_AUDIO
@@ -39,7 +39,7 @@ class Site:
         self._linnet_audio = audio_socket(identify)
         self._linnet_streams = linnet_stream(identify)
         self._pictures = PictureLane([RosepetalPictures(), NativePictures()])
-        self._states = StateLane([NativeState(), RosepetalState()])
+        self._states = StateLane([NativeState(), RosepetalState(), NativeFleet()])
         self._markers = MarkerLane()
         self._pages = PooledHandler()
 

@@ -1,4 +1,4 @@
-"""GET of one monitor's state in the fast lane: bytes made once per change, the same as the views' answers."""
+"""GET of the state of a monitor or of a fleet in the fast lane: bytes made once per change."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import orjson
 
 from monitoring.api.rosepetal.monitors import live_state
 from monitoring.models import Monitor
-from monitoring.state import state_essence
+from monitoring.state import fleet_essence, state_essence
 from sessionsite.accounts import rates
+from sessionsite.accounts.api.organisations import organisation_to_show
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import caller_of_token, digest_of
 from sessionsite.common.access import Caller
@@ -36,81 +37,122 @@ class Encoded:
 
 
 class Wire(Protocol):
+    """One address: its path and query name what is asked for, in a group `name`."""
+
     name: str
-    pattern: re.Pattern[str]
+    path: re.Pattern[str]
+    query: re.Pattern[bytes]
+
+    def topic(self, caller: Caller, name: str) -> str:
+        """The topic of `name`, which this caller may read. Raises NotAllowed, Missing."""
 
     def encode(self, snapshot: Snapshot) -> Encoded: ...
 
 
-class NativeState:
+class _OfMonitor:
+    query = re.compile(rb"")
+
+    def topic(self, caller: Caller, name: str) -> str:
+        if not Monitor.objects.present().visible_to(caller).filter(slug=name).exists():
+            raise Missing(DEFAULT_TEXTS[404])
+        return f"monitor:{name}"
+
+
+class NativeState(_OfMonitor):
     name = "native"
-    pattern = re.compile(r"/api/v1/monitors/(?P<slug>[a-z0-9-]{1,64})/state/")
+    path = re.compile(r"/api/v1/monitors/(?P<name>[a-z0-9-]{1,64})/state/")
 
     def encode(self, snapshot: Snapshot) -> Encoded:
         etag = etag_of(snapshot.revision, state_essence(snapshot.data))
         return Encoded(orjson.dumps(snapshot.data), etag)
 
 
-class RosepetalState:
+class RosepetalState(_OfMonitor):
     name = "rosepetal"
-    pattern = re.compile(r"/monitor/(?P<slug>[a-z0-9-]{1,64})/state/?")
+    path = re.compile(r"/monitor/(?P<name>[a-z0-9-]{1,64})/state/?")
 
     def encode(self, snapshot: Snapshot) -> Encoded:
         body = orjson.dumps(live_state(snapshot.data))
         return Encoded(body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
+class NativeFleet:
+    """The wall of one organisation; without a name that of the caller's first."""
+
+    name = "fleet"
+    path = re.compile(r"/api/v1/fleet/")
+    query = re.compile(rb"(?:organisation=(?P<name>[a-z0-9-]{1,64}))?")
+
+    def topic(self, caller: Caller, name: str) -> str:
+        return f"fleet:{organisation_to_show(caller, name).slug}"
+
+    def encode(self, snapshot: Snapshot) -> Encoded:
+        etag = etag_of(snapshot.revision, fleet_essence(snapshot.data))
+        return Encoded(orjson.dumps(snapshot.data), etag)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Who asks, and for which topic."""
+
+    caller: Caller
+    topic: str
+
+
 class StateLane:
-    """Takes GETs of a state that come with a token and no query; `claim` says which."""
+    """Takes GETs of a state that come with a token; `claim` says which."""
 
     def __init__(self, wires: list[Wire]) -> None:
         self._wires = wires
-        self._doors: Remembered[Caller] = Remembered(_enter)
+        self._doors: Remembered[Entry] = Remembered(_enter)
         self._states: NewestStates | None = None  # made on the loop that it works on
 
     def claim(self, scope):
         """The application for this request; None when it is not for this lane."""
-        if scope["method"] != "GET" or scope["query_string"]:
+        if scope["method"] != "GET":
             return None
         for wire in self._wires:
-            if (found := wire.pattern.fullmatch(scope["path"])) is not None:
-                headers = dict(scope["headers"])
-                secret = secret_in(headers.get(b"authorization", b"").decode("latin-1"))
-                return _Request(self, wire, found["slug"], secret, headers) if secret else None
+            if (found := wire.path.fullmatch(scope["path"])) is None:
+                continue
+            if (asked := wire.query.fullmatch(scope["query_string"])) is None:
+                return None
+            name = found.groupdict().get("name") or asked.groupdict(b"").get("name", b"").decode()
+            headers = dict(scope["headers"])
+            secret = secret_in(headers.get(b"authorization", b"").decode("latin-1"))
+            return _Request(self, wire, name, secret, headers) if secret else None
         return None
 
-    async def encoded(self, wire: Wire, slug: str, secret: str) -> Encoded:
+    async def encoded(self, wire: Wire, name: str, secret: str) -> Encoded:
         """Raises NotAuthenticated, NotAllowed, Missing, RateLimited."""
-        await self.admit(slug, secret)
+        topic = await self.admit(wire, name, secret)
         if self._states is None:
             self._states = NewestStates()
-        return await self._states.get(f"monitor:{slug}", wire.name, wire.encode)
+        return await self._states.get(topic, wire.name, wire.encode)
 
-    async def admit(self, slug: str, secret: str) -> None:
-        """The bearer of `secret` may read this monitor, and has one request less in this minute."""
-        caller = await self._doors.get((digest_of(secret), slug), secret, slug)
-        await rates.admit_async(caller)
+    async def admit(self, wire: Wire, name: str, secret: str) -> str:
+        """The topic that the bearer of `secret` may read, who has one request less in this minute."""
+        entry = await self._doors.get((digest_of(secret), wire.name, name), secret, wire, name)
+        await rates.admit_async(entry.caller)
+        return entry.topic
 
 
-def _enter(secret: str, slug: str) -> Caller:
-    """The caller, who may read this monitor. Raises NotAuthenticated, NotAllowed, Missing."""
+def _enter(secret: str, wire: Wire, name: str) -> Entry:
+    """Raises NotAuthenticated, NotAllowed, Missing."""
     caller = caller_of_token(secret)
     if caller is None:
         raise NotAuthenticated("This token is unknown, expired or revoked.")
     if not caller.everywhere and not caller.organisation_ids("read"):
         raise lacks("read")
-    if not Monitor.objects.present().visible_to(caller).filter(slug=slug).exists():
-        raise Missing(DEFAULT_TEXTS[404])
-    return caller
+    return Entry(caller, wire.topic(caller, name))
 
 
 class _Request:
-    def __init__(self, lane: StateLane, wire: Wire, slug: str, secret: str, headers: dict) -> None:
-        self._lane, self._wire, self._slug, self._secret, self._headers = lane, wire, slug, secret, headers
+    def __init__(self, lane: StateLane, wire: Wire, name: str, secret: str, headers: dict) -> None:
+        self._lane, self._wire, self._name, self._secret, self._headers = lane, wire, name, secret, headers
 
     async def __call__(self, scope, receive, send) -> None:
         try:
-            state = await self._lane.encoded(self._wire, self._slug, self._secret)
+            state = await self._lane.encoded(self._wire, self._name, self._secret)
         except (DomainError, *UNAVAILABLE) as error:
             error = error if isinstance(error, DomainError) else unavailable(error)
             await replace(refusal(scope["path"], error), closes=False).send(send)

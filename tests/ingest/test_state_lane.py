@@ -10,6 +10,7 @@ import time_machine
 from asgiref.sync import sync_to_async
 
 from monitoring.services import NewImage, add_image, start_monitor, stop_monitor
+from sessionsite.accounts.services import create_token
 from sessionsite.common.newest import NewestStates
 from sessionsite.lanes import Site
 from tests.pictures import picture
@@ -17,6 +18,7 @@ from tests.pictures import picture
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ADDRESSES = ["/api/v1/monitors/cam-1/state/", "/monitor/cam-1/state"]
+FLEET = "/api/v1/fleet/"
 
 
 def client_of(app, secret: str) -> httpx.AsyncClient:
@@ -87,6 +89,60 @@ async def test_an_address_that_no_monitor_can_have_is_left_to_the_view(lanes, mo
     assert Site()._claim(scope | {"headers": headers}) is None
     answers = [await client.get(asked) for client in lanes]
     assert answers[0].status_code == answers[1].status_code in (400, 404)
+    assert answers[0].json() == answers[1].json()
+
+
+def without_disk(answer: httpx.Response) -> dict:
+    """Other programs write to the disk as well."""
+    return {key: value for key, value in answer.json().items() if key != "disk"}
+
+
+@pytest.mark.parametrize("query", ["", "?organisation=default"])
+async def test_both_lanes_give_the_same_fleet(lanes, image, other_organisation, query):
+    with time_machine.travel("2026-03-04T05:06:07Z", tick=False):
+        fast, ordinary = [await client.get(FLEET + query) for client in lanes]
+    assert fast.status_code == ordinary.status_code == 200
+    assert without_disk(fast) == without_disk(ordinary)
+    assert [monitor["slug"] for monitor in fast.json()["monitors"]] == ["cam-1"]
+    assert fast.json()["disk"].keys() == ordinary.json()["disk"].keys()
+
+
+async def test_every_transition_of_this_process_is_in_the_next_fleet(lanes, monitor):
+    fast = lanes[0]
+    first = await fast.get(FLEET)
+    known = {"If-None-Match": first.headers["etag"]}
+    assert first.json()["counts"]["running"] == 0
+    assert (await fast.get(FLEET, headers=known)).status_code == 304
+    await sync_to_async(start_monitor)(monitor, by="ann")
+    assert (await fast.get(FLEET, headers=known)).json()["counts"]["running"] == 1
+    await sync_to_async(stop_monitor)(monitor, by="ann")
+    assert (await fast.get(FLEET)).json()["counts"]["running"] == 0
+
+
+async def test_each_caller_without_a_name_gets_the_fleet_of_their_own(token, foreign_token, monitor):
+    site = Site()
+    answers = [await client_of(site, secret).get(FLEET) for secret in (token, foreign_token, token)]
+    assert [answer.json()["organisation"] for answer in answers] == ["default", "elsewhere", "default"]
+
+
+@pytest.mark.parametrize(
+    "query", ["organisation=elsewhere", "organisation=nowhere", "organisation=A%00", "organisation="]
+)
+async def test_a_fleet_is_refused_alike_in_both_lanes(lanes, other_organisation, query):
+    answers = [await client.get(f"{FLEET}?{query}") for client in lanes]
+    assert answers[0].status_code == answers[1].status_code in (400, 404)
+    assert answers[0].json() == answers[1].json()
+
+
+async def test_a_token_without_the_right_to_read_sees_no_fleet(organisation):
+    secret = (
+        await sync_to_async(create_token)(
+            organisation, name="camera", role="operator", scopes=["ingest"], by="ann"
+        )
+    )[1]
+    site = Site()
+    answers = [await client_of(app, secret).get(FLEET) for app in (site, site._pages)]
+    assert answers[0].status_code == answers[1].status_code == 403
     assert answers[0].json() == answers[1].json()
 
 

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from benchmarks.lib.peers.publisher import wanted
 from benchmarks.lib.peers.state import FIRST_REVISION, state_data
-from monitoring.api.state_lane import Encoded, StateLane
+from monitoring.api.state_lane import Encoded, NativeState, StateLane
 from sessionsite.asgi import application as site
 from sessionsite.common.live import Snapshot, Topic, publish_on_commit, register_topic
 from sessionsite.metrics import measured
@@ -86,14 +86,11 @@ class Publishing:
         publish_on_commit(TOPIC, revision=revision, urgent=True)
 
 
-class ConstantState:
+class ConstantState(NativeState):
     """Any monitor, in the form of the native wire."""
 
     name = "constant"
-    pattern = re.compile(r"/bench/lane/(?P<slug>[^/]+)/")
-
-    def encode(self, snapshot: Snapshot) -> Encoded:
-        raise NotImplementedError("its bytes are there before")
+    path = re.compile(r"/bench/lane/(?P<name>[^/]+)/")
 
 
 class ConstantLane(StateLane):
@@ -103,8 +100,8 @@ class ConstantLane(StateLane):
         super().__init__([ConstantState()])
         self._constant = Encoded(body, '"constant"')
 
-    async def encoded(self, wire, slug: str, secret: str) -> Encoded:
-        await self.admit(slug, secret)
+    async def encoded(self, wire, name: str, secret: str) -> Encoded:
+        await self.admit(wire, name, secret)
         return self._constant
 
     async def __call__(self, scope, receive, send) -> None:

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 
 from monitoring.api.serializers import FleetQuery, FleetSerializer
 from monitoring.state import fleet_essence, fleet_state
-from sessionsite.accounts.api.organisations import organisation_for
+from sessionsite.accounts.api.organisations import organisation_to_show
 from sessionsite.accounts.models import Organisation
 from sessionsite.common.api.conditional import with_etag
 from sessionsite.common.api.views import BaseViewSet
@@ -26,10 +26,6 @@ class FleetViewSet(BaseViewSet):
         responses=FleetSerializer,
     )
     def list(self, request):
-        state = fleet_state(self._organisation(request))
+        organisation = organisation_to_show(self.caller, FleetQuery.of(request).get("organisation"))
+        state = fleet_state(organisation)
         return with_etag(request, state, revision=state["revision"], essence=fleet_essence(state))
-
-    def _organisation(self, request) -> Organisation:
-        slug = FleetQuery.of(request).get("organisation")
-        first = None if slug else Organisation.objects.visible_to(self.caller).order_by("pk").first()
-        return first or organisation_for(self.caller, slug, "read")

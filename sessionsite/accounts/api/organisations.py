@@ -36,6 +36,12 @@ def organisation_for(caller: Caller, slug: str | None, right: str) -> Organisati
     return candidates[0]
 
 
+def organisation_to_show(caller: Caller, slug: str | None) -> Organisation:
+    """The organisation `slug`, or the caller's first one. Raises Missing, NotAllowed."""
+    first = None if slug else Organisation.objects.visible_to(caller).order_by("pk").first()
+    return first or organisation_for(caller, slug, "read")
+
+
 def only_organisation(queryset, caller: Caller):
     """`queryset` of a superuser, narrowed where the server has one organisation only.
 
