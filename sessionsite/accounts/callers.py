@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from datetime import timedelta
-from typing import Any
 
 from django.db import OperationalError
 from django.db.models import Q
@@ -13,17 +12,12 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from sessionsite.accounts.models import ApiToken, Membership, User
+from sessionsite.accounts.store import TokenRow, token_of_digest, token_of_id
 from sessionsite.common.access import NO_RIGHTS, ROLE_RIGHTS, Caller, limited_rights
-from sessionsite.common.rows import rows_of
 
 logger = logging.getLogger(__name__)
 
 LAST_USED_EVERY = timedelta(minutes=1)  # the last use of a token or a login is written at most this often
-
-# What a token's caller is made of.
-TOKEN_ROW = (
-    "id", "name", "role", "scopes", "organisation_id", "last_used_at", "owner_id", "owner__is_superuser",
-)  # fmt: skip
 
 
 def digest_of(secret: str) -> str:
@@ -57,36 +51,28 @@ def is_hash_of(user: User, auth_hash: str) -> bool:
     return constant_time_compare(user.get_session_auth_hash(), auth_hash)
 
 
-def _usable_token(**named: object) -> Any:
-    """The row of TOKEN_ROW of the token named so, while it opens a door."""
-    found = rows_of(ApiToken.objects.usable().filter(**named).order_by(), TOKEN_ROW)
-    return next(iter(found), None)
-
-
-def _caller_of_token_row(token: Any) -> Caller:
+def _caller_of_token_row(token: TokenRow) -> Caller:
     limits = [ROLE_RIGHTS[token.role]]
     if token.scopes:
         limits.append(frozenset(token.scopes))
-    if token.owner_id and not token.owner__is_superuser:
-        membership = Membership.objects.filter(
-            user_id=token.owner_id, organisation_id=token.organisation_id
-        ).first()
-        limits.append(ROLE_RIGHTS[membership.role] if membership else NO_RIGHTS)
+    if token.owner_id and not token.owner_is_superuser:
+        limits.append(ROLE_RIGHTS[token.member_role] if token.member_role else NO_RIGHTS)
     return Caller(name=token.name, rights={token.organisation_id: limited_rights(*limits)}, token_id=token.id)
 
 
 def caller_of_token(secret: str) -> Caller | None:
     """The caller that holds this secret, or None when no usable token has it. Notes the use."""
-    token = _usable_token(digest=digest_of(secret))
+    token = token_of_digest(digest_of(secret), noted_every=LAST_USED_EVERY)
     if token is None:
         return None
-    _note_use(token)
+    if token.is_due:
+        _note_use(token.id)
     return _caller_of_token_row(token)
 
 
 def caller_of_token_id(token_id: int) -> Caller | None:
     """The caller of a token that is known already; None once it was revoked or has expired."""
-    token = _usable_token(pk=token_id)
+    token = token_of_id(token_id, noted_every=LAST_USED_EVERY)
     return _caller_of_token_row(token) if token else None
 
 
@@ -107,11 +93,10 @@ def _note_seen(user: User) -> None:
             logger.warning("it could not be noted who was seen: %s", error)
 
 
-def _note_use(token: Any) -> None:
+def _note_use(token_id: int) -> None:
     now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
-        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY)
-        try:
-            ApiToken.objects.filter(stale, pk=token.id).update(last_used_at=now)
-        except OperationalError as error:  # a full disk must not keep anybody from reading
-            logger.warning("the use of a token could not be noted: %s", error)
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_EVERY)
+    try:
+        ApiToken.objects.filter(stale, pk=token_id).update(last_used_at=now)
+    except OperationalError as error:  # a full disk must not keep anybody from reading
+        logger.warning("the use of a token could not be noted: %s", error)

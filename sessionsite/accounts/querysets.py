@@ -19,14 +19,6 @@ class ApiTokenQuerySet(VisibleQuerySet):
         own &= Q(organisation__in=caller.organisation_ids("read"))
         return self.filter(Q(organisation__in=caller.organisation_ids("admin")) | own)
 
-    def usable(self):
-        """Tokens that open a door now: not revoked, not expired, their owner active."""
-        return self.filter(
-            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
-            Q(owner__isnull=True) | Q(owner__is_active=True),
-            revoked_at__isnull=True,
-        )
-
 
 class InviteQuerySet(VisibleQuerySet):
     def usable(self):

@@ -86,6 +86,14 @@ def test_a_token_holds_no_more_than_its_owner(organisation, owner_role, token_ro
     assert caller_of_token(secret) is None
 
 
+def test_a_token_of_a_superuser_needs_no_membership(organisation):
+    root = User.objects.create_superuser("root")
+    _, secret = create_token(organisation, name="t", role="operator", owner=root, by="test")
+    assert rights(secret, organisation) == ROLE_RIGHTS["operator"]
+    User.objects.filter(pk=root.pk).update(is_superuser=False)
+    assert rights(secret, organisation) == frozenset()
+
+
 def test_a_token_of_somebody_outside_is_not_made(organisation, stranger):
     with pytest.raises(NotAMember):
         create_token(organisation, name="t", role="viewer", owner=stranger, by="test")
