@@ -46,11 +46,11 @@ OURS = {
     "ours-daphne-process": ("daphne", "process"),
     "ours-daphne-power": ("daphne", "power"),
 }
-IN_PROCESS = ("ceiling-bare", "ceiling-verb")
+IN_PROCESS = ("ceiling-bare", "ceiling-bare-fsync", "ceiling-verb")
 # Who is compared stands side by side: the speed of a virtual machine is another one half a minute later.
 FIRST = (
     "starlette-full", "ours-uvicorn-process", "ceiling-bare", "starlette-scaled",
-    "ours-uvicorn-power", "starlette-full-fsync",
+    "ours-uvicorn-power", "starlette-full-fsync", "ceiling-bare-fsync",
     "ours-daphne-process", "drf-daphne", "drf-lean-daphne",
 )  # fmt: skip
 # What the targets need, and the other forms of a body.

@@ -1,7 +1,8 @@
-"""What two threads do with no HTTP around them: `--work bare`, the peers' functions, or `verb`, our own verb.
+"""What threads do with no HTTP around them: `--work bare`, the peers' functions, or `verb`, our own verb.
 
 bare: two threads decode and write files, one writer commits what has queued, as a server at its best would.
-verb: two threads call `add_images` with small batches in this process.
+bare-fsync: the same with every file, folder and commit synced; eight threads, so that somebody decodes while
+others wait for the disk. verb: two threads call `add_images` with small batches in this process.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-THREADS = 2
+THREADS = {"bare": 2, "bare-fsync": 8, "verb": 2}
 UNCOMMITTED = 16  # pictures on their way at once, as many clients would have
 VERB_BATCH = 4
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--work", choices=("bare", "verb"), required=True)
+    parser.add_argument("--work", choices=tuple(THREADS), required=True)
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--warm", type=float, default=0.5)
     options = parser.parse_args()
     bodies = [body_of(path) for path in sorted(options.pictures.glob("*.jpg"))]
-    work = Bare(bodies) if options.work == "bare" else Verb(bodies)
-    print(json.dumps(measured(work.step, work.finish, options.warm, options.seconds)))
+    work = Verb(bodies) if options.work == "verb" else Bare(bodies, fsync=options.work == "bare-fsync")
+    threads = THREADS[options.work]
+    print(json.dumps(measured(work.step, work.finish, threads, options.warm, options.seconds)))
 
 
 def body_of(path: Path) -> tuple[bytes, bytes]:
@@ -39,10 +41,12 @@ def body_of(path: Path) -> tuple[bytes, bytes]:
     return b'{"image_data": {"date": ', after + base64.b64encode(path.read_bytes()) + b'"}'
 
 
-def measured(step: Callable[[int], int], finish: Callable[[], None], warm_s: float, seconds: float) -> dict:
-    """step(number) does some work and returns how many pictures that were; THREADS call it in turn."""
+def measured(
+    step: Callable[[int], int], finish: Callable[[], None], count: int, warm_s: float, seconds: float
+) -> dict:
+    """step(number) does some work and returns how many pictures that were; `count` threads call it."""
     over = threading.Event()
-    done = [0] * THREADS
+    done = [0] * count
     failures: list[BaseException] = []
 
     def run(thread: int) -> None:
@@ -50,18 +54,18 @@ def measured(step: Callable[[int], int], finish: Callable[[], None], warm_s: flo
         try:
             while not over.is_set():
                 done[thread] += step(number)
-                number += THREADS
+                number += count
         except BaseException as error:
             failures.append(error)
             over.set()
 
-    threads = [threading.Thread(target=run, args=[number]) for number in range(THREADS)]
+    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
     for thread in threads:
         thread.start()
     over.wait(warm_s)
     began, cpu, before = time.monotonic(), time.process_time(), sum(done)
     over.wait(seconds)
-    seconds, cpu, count = time.monotonic() - began, time.process_time() - cpu, sum(done) - before
+    seconds, cpu, accepted = time.monotonic() - began, time.process_time() - cpu, sum(done) - before
     over.set()
     for thread in threads:
         thread.join()
@@ -70,9 +74,9 @@ def measured(step: Callable[[int], int], finish: Callable[[], None], warm_s: flo
         raise failures[0]
     return {
         "seconds": round(seconds, 3),
-        "accepted": count,
-        "accepted_per_s": count / seconds,
-        "server_cpu_ms_each": 1000 * cpu / count if count else None,
+        "accepted": accepted,
+        "accepted_per_s": accepted / seconds,
+        "server_cpu_ms_each": 1000 * cpu / accepted if accepted else None,
         "server_cpu_percent": 100 * cpu / seconds,
     }
 
@@ -80,11 +84,11 @@ def measured(step: Callable[[int], int], finish: Callable[[], None], warm_s: flo
 class Bare:
     """The peers' work with scaled decoding and the fast codecs."""
 
-    def __init__(self, bodies: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, bodies: list[tuple[bytes, bytes]], *, fsync: bool) -> None:
         from benchmarks.lib.peers.work import TOKEN, Store, Way
 
         self._bodies, self._header = bodies, f"Bearer {TOKEN}"
-        self._store = Store(Path(os.environ["DATA_DIR"]), Way(decode="scaled", codec="fast"))
+        self._store = Store(Path(os.environ["DATA_DIR"]), Way("scaled", "fast", fsync))
         self._date_ms = int(time.time() * 1000)
         self._rows: queue.SimpleQueue = queue.SimpleQueue()
         self._room = threading.Semaphore(UNCOMMITTED)
