@@ -9,6 +9,7 @@ import pytest
 
 from tests.nina.telling import (
     EVENING,
+    MORNING,
     aims,
     assert_shows,
     ends,
@@ -154,17 +155,20 @@ TARGETS = [
             "target.startedAt": moment(10),
             "target.project": "Nebulae",
             "target.rotation": 14,
+            "target.coordinates": COORDINATES,
+            "target.raString": "05:35:17",
+            "target.decString": "-05° 23' 28\"",
             "target_coordinates": {"ra": "05h 35m 17s", "dec": "-05° 23' 28\""},
         },
     ),
     rule(
         "R8 SEQUENCE-STARTING leaves the target",
-        [aims(0), starts(60)],
+        [aims(0), tells("SEQUENCE-STARTING", 60, TargetName="M 31")],
         {"target_name": "M 42", "target.startedAt": moment(0)},
     ),
     rule(
         "R1 a target without a name is none",
-        [aims(0), aims(60, []), aims(70, "")],
+        [aims(0), aims(60, []), aims(70, ""), aims(80, 7)],
         {"target_name": "M 42", "target.startedAt": moment(0)},
     ),
     rule(
@@ -175,7 +179,18 @@ TARGETS = [
     rule(
         "R18 a target that has expired ends nothing",
         [aims(0, TargetEndTime=moment(60))],
-        {"target.isExpired": True, "session_state": "active", "end_time": None},
+        {
+            "target.isExpired": True,
+            "target.targetEndTime": moment(60),
+            "target.endTime": moment(60),
+            "session_state": "active",
+            "end_time": None,
+        },
+    ),
+    rule(
+        "R18 at its end a target has not expired yet",
+        [aims(0, TargetEndTime=MORNING.isoformat())],
+        {"target.isExpired": False},
     ),
     rule(
         "R18 without an end nothing expires",

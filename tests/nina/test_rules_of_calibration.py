@@ -105,6 +105,11 @@ CALIBRATION = [
         {"flats.brightness": 384, "flats.filter": "G", "flats.startedAt": moment(60)},
     ),
     rule(
+        "R15 a FLAT image tells its own filter, though the wheel has turned since",
+        [*FLATS, turns(85, "G", "R"), saves(90, "FLAT", exposure_s=10, Filter="G")],
+        {"flats.filter": "G", "current_filter": "R"},
+    ),
+    rule(
         "R15 the wheel changes nothing of flats that are over",
         [*FLATS, turns(70, "L", "R"), tells("FLAT-COVER-OPENED", 80), turns(90, "R", "G")],
         {"flats.filter": "R", "flats.isActive": False},

@@ -22,6 +22,7 @@ from tests.nina.telling import (
     saves,
     saves_without_statistics,
     starts,
+    tells,
     turns,
 )
 
@@ -84,6 +85,11 @@ IMAGES = [
     rule("R14 small letters", [starts(), saves(90, "light")], {"total_images": 1}),
     rule("R14 statistics without a type are of a LIGHT", [starts(), saves(90, None)], {"total_images": 1}),
     rule(
+        "R14 statistics without a type are of a LIGHT while flats run too",
+        [starts(), saves(90, "FLAT"), saves(190, None)],
+        {"total_images": 1, "flats.imageCount": 1},
+    ),
+    rule(
         "R14 a LIGHT begun before the end counts in what ended",
         [starts(), ends(80), saves(90)],
         {"session_state": "idle", "total_images": 1, "session_stats.total_exposure_time": 60},
@@ -101,6 +107,11 @@ IMAGES = [
     rule(
         "R14 an image begun before the end counts no more once another session runs",
         [starts(), ends(80), starts(85), saves(90)],
+        {"session_state": "active", "total_images": 0},
+    ),
+    rule(
+        "R14 an image begun as a session ended is none of the next one's",
+        [starts(), ends(30), starts(40), saves(90)],
         {"session_state": "active", "total_images": 0},
     ),
     rule(
@@ -123,7 +134,15 @@ IMAGES = [
         [
             starts(),
             saves(
-                90.5, HFR=2.5, Stars=300, Temperature=-10, Gain=100, Offset=30, Median=512, Filename="a.fits"
+                90.5,
+                HFR=2.5,
+                Stars=300,
+                Temperature=-10,
+                Gain=100,
+                Offset=30,
+                Median=512,
+                Filename="a.fits",
+                RmsText='(0.42")',
             ),
         ],
         {
@@ -134,7 +153,7 @@ IMAGES = [
                 "temperature": -10,
                 "hfr": 2.5,
                 "stars": 300,
-                "rms": None,
+                "rms": 0.42,
                 "timestamp": moment(90.5),
                 "time": moment(90.5),
                 "savedAt": moment(90.5),
@@ -147,14 +166,36 @@ IMAGES = [
         },
     ),
     rule(
+        "R14 an image was saved when it says so, not when its frame came",
+        [starts(), saves(95, Date=moment(90))],
+        {"lastImage.time": moment(90), "lastUpdate": moment(95)},
+    ),
+    rule(
+        "R14 a FLAT without a filter was taken through the current one",
+        [starts(), turns(5, "L", "R"), saves(90, "FLAT", Filter="")],
+        {"lastImage.filter": "R", "flats.filter": "R"},
+    ),
+    rule(
+        "R14 a DARK without a filter was taken through none",
+        [starts(), turns(5, "L", "R"), saves(90, "DARK", Filter="")],
+        {"lastImage.filter": None, "current_filter": "R"},
+    ),
+    rule(
+        "R1 statistics that are lost are none",
+        [starts(), turns(5, "L", "R"), tells("IMAGE-SAVE", 90, ImageStatistics=["x"])],
+        {"total_images": 1, "session_stats.images_per_filter": {"R": 1}, "exposure_time": None},
+    ),
+    rule(
         "R1 what an image cannot say is null",
         [
             starts(),
             saves(80, Temperature=-10),
-            saves(90, HFR="NaN", Stars=-1, Temperature="NaN", Gain=[], Filter=[], TargetName=""),
+            saves(
+                90, HFR="NaN", Stars=-1, Temperature="NaN", Gain=[], Filter=[], TargetName="NaN", Filename=""
+            ),
         ],
         {
-            **{f"lastImage.{name}": None for name in ("hfr", "stars", "temperature", "gain")},
+            **{f"lastImage.{name}": None for name in ("hfr", "stars", "temperature", "gain", "filename")},
             "camera_temperature": -10,
             "session_stats.per_target": {"unknown": {"L": {"60": 2}}},
         },
