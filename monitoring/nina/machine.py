@@ -1,6 +1,6 @@
 """The state machine of a rig: pure, one event after the other, in the order of their times.
 
-The rules R6 to R18 are listed in docs/nina.md.
+The rules R6 to R18 are those of docs/nina.md.
 """
 
 from __future__ import annotations
