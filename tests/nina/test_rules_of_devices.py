@@ -249,8 +249,10 @@ UNKNOWN = (
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_r6_an_unknown_type_is_kept_as_recent_and_changes_nothing_else(name):
-    before = state_after(GUIDED)
-    after = state_after([*GUIDED, tells(name, 60, TargetName="M 1", IsSafe=False, New={"Name": "R"})])
+    before, told = state_after(GUIDED), {"TargetName": "M 1", "IsSafe": False, "New": {"Name": "R"}}
+    after = state_after([*GUIDED, tells(name, 60, **told)])
     assert after.recent[:-1] == before.recent
-    assert (after.recent[-1]["type"], after.newest_us) == (name, before.newest_us + 40_000_000)
+    newest_us = before.newest_us + 40_000_000
+    assert after.recent[-1] == {"type": name, "at_us": newest_us, "payload": told}
+    assert after.newest_us == newest_us
     assert replace(after, recent=before.recent, newest_us=before.newest_us) == before
