@@ -51,12 +51,13 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """One event. `at` is aware UTC; `payload` holds NINA's other fields as they came."""
+    """One event. `at` is aware UTC; `payload` holds NINA's other fields as they came, without nulls."""
 
     type: str
     at: datetime
     payload: dict[str, Any] = field(default_factory=dict)
     index: int | None = None  # its place in NINA's history; None for a frame
+    stamp: str | None = None  # its time there as NINA wrote it; None for a frame
 
     @property
     def at_us(self) -> int:
@@ -66,6 +67,12 @@ class Event:
     def statistics(self) -> dict[str, Any] | None:
         found = self.payload.get("ImageStatistics")
         return found if isinstance(found, dict) and found else None
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """What is stored of it, under NINA's own names."""
+        time = {} if self.stamp is None else {"Time": self.stamp}
+        return {"Event": self.type, **time, **self.payload}
 
     def with_statistics(self, statistics: dict[str, Any]) -> Event:
         return replace(self, payload={**self.payload, "ImageStatistics": statistics})
@@ -121,8 +128,8 @@ def flatten(message: Any, at: datetime) -> Event | Message:
 
 def read_entry(entry: Any, index: int, zone: tzinfo, near: datetime | None = None) -> Event:
     """One entry of the history; `zone` is the site's, `near` a moment just before it. Raises Malformed."""
-    name = _name_in(entry)
-    return Event(name, read_stamp(name, entry.get("Time"), zone, near), _payload_of(entry), index)
+    name, stamp = _name_in(entry), entry.get("Time")
+    return Event(name, read_stamp(name, stamp, zone, near), _payload_of(entry), index, checked(stamp))
 
 
 def read_stamp(name: str, stamp: Any, zone: tzinfo, near: datetime | None = None) -> datetime:

@@ -1,6 +1,6 @@
 """The state machine of a rig: pure, one event after the other, in the order of their times.
 
-The rules R6 to R18 are listed in docs/nina.md.
+The rules R6 to R18 are those of docs/nina.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from monitoring.nina.state import (
 from monitoring.nina.stats import UNKNOWN, Image, exposure_key, image_of
 
 __all__ = ["Machine", "State"]
+
+THROUGH_A_FILTER = ("LIGHT", "FLAT")  # when they name none, they were taken through the wheel's present one
 
 
 class Machine:
@@ -110,7 +112,7 @@ class Machine:
         if not self._belongs(image):
             return
         if kind == "LIGHT":
-            self._light(image)
+            self._light(image, state.last_image["filter"] or UNKNOWN)
         elif kind in ("FLAT", "DARK"):
             self._calibration(image, kind)
 
@@ -131,7 +133,7 @@ class Machine:
         state = self.state
         state.last_image = {
             "type": kind,
-            "filter": image.filter or (None if image.has_statistics else state.filter),
+            "filter": image.filter or (state.filter if kind in THROUGH_A_FILTER else None),
             "exposure_s": image.exposure_s,
             "temperature": image.temperature,
             "hfr": image.hfr,
@@ -149,9 +151,8 @@ class Machine:
         if image.filter and begun_us is not None and (changed_us is None or begun_us > changed_us):
             state.filter = image.filter
 
-    def _light(self, image: Image) -> None:
+    def _light(self, image: Image, name: str) -> None:
         state = self.state
-        name = image.filter or (state.filter if not image.has_statistics else None) or UNKNOWN
         state.total_images += 1
         state.images_per_filter[name] = state.images_per_filter.get(name, 0) + 1
         self._count_for_target(name, image)

@@ -32,6 +32,7 @@ FAILURES = {
     "IMAGE-SAVE-FAILED": "a picture could not be saved",
 }
 LONGEST_EXPOSURE = timedelta(hours=1)
+WHEEL_HOLDS = timedelta(days=7)  # an older position of the wheel is not looked for
 
 
 @dataclass
@@ -210,7 +211,8 @@ def night_report(
     before = State()
     for row in _held_before(events, start):
         Machine(rig.zone, before).apply(event_of(row))
-    report = NightReport(rig, State(is_safe=before.is_safe, safety_us=before.safety_us))
+    held = {name: getattr(before, name) for name in ("is_safe", "safety_us", "filter", "filter_us")}
+    report = NightReport(rig, State(**held))
     report.lanes["unsafe"].hold("unsafe" if before.is_safe is False else None, us_of(start))
     for row in in_order_of_the_night(events.filter(at__gte=start, at__lte=end)):
         report.take(event_of(row))
@@ -222,9 +224,13 @@ def night_report(
 
 
 def _held_before(events, start: datetime) -> Iterable[RigEvent]:
-    """The last word on safety before the night."""
-    row = events.filter(type="SAFETY-CHANGED", at__lt=start).order_by("-at").first()
-    return [row] if row else []
+    """The last words on safety and on the wheel's filter before the night."""
+    earlier = events.filter(at__lt=start).order_by("-at")
+    rows = list(earlier.filter(type="SAFETY-CHANGED")[:1])
+    of_wheel = earlier.filter(at__gte=start - WHEEL_HOLDS)
+    for name in ("FILTERWHEEL-CHANGED", "IMAGE-SAVE"):  # some changes are none, and some images are late
+        rows += of_wheel.filter(type=name)[:20]
+    return in_order_of_the_night(rows)
 
 
 def _gaps(rig: Rig, start: datetime, end: datetime) -> list[dict[str, Any]]:

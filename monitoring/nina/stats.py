@@ -31,7 +31,6 @@ class Image:
     median: float | None
     target: str | None
     filename: str | None
-    has_statistics: bool
 
 
 def image_of(event: Event, zone: tzinfo) -> Image:
@@ -56,7 +55,6 @@ def image_of(event: Event, zone: tzinfo) -> Image:
         median=number(raw.get("Median")),
         target=_text(raw.get("TargetName")),
         filename=_text(raw.get("Filename")),
-        has_statistics=bool(raw),
     )
 
 

@@ -102,7 +102,7 @@ def _twin_of(rig: Rig, event: Event) -> RigEvent | None:
 
 
 def raw_of(event: Event) -> dict[str, Any]:
-    return {"Event": event.type, **event.payload}
+    return event.raw
 
 
 def _row(rig: Rig, event: Event, *, is_live: bool) -> RigEvent:

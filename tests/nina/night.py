@@ -62,7 +62,7 @@ def differences(unified: dict, wanted: dict, ingest: dict | None = None) -> dict
         if path == "ingest":
             got = ingest if ingest is not None else value
         else:
-            got = _at(unified, path.partition(".")[2])
+            got = value_at(unified, path.partition(".")[2])
         if path == "flat.recent_events":
             got = [event["eventType"] for event in got]
         if not _matches(got, value, path):
@@ -70,7 +70,7 @@ def differences(unified: dict, wanted: dict, ingest: dict | None = None) -> dict
     return found
 
 
-def _at(tree: dict, path: str):
+def value_at(tree: dict, path: str):
     for name in path.split("."):
         tree = tree.get(name) if isinstance(tree, dict) else None
     return tree

@@ -251,7 +251,7 @@ def test_equal_events_within_a_second_are_one_and_other_payloads_are_not():
     assert not dedup.is_duplicate(event("AUTOFOCUS-POINT-ADDED", 1.0, HFR=3.1))
 
 
-def test_a_frame_with_statistics_is_one_image_however_late_it_is_repeated():
+def test_a_frame_with_statistics_is_one_image_though_it_is_repeated_late():
     dedup, image = Dedup(), {"Date": "2026-01-01T20:00:00.1234567Z", "ImageType": "LIGHT"}
     assert not dedup.is_duplicate(event("IMAGE-SAVE", ImageStatistics=image))
     assert dedup.is_duplicate(event("IMAGE-SAVE", 1.9, ImageStatistics=image))
