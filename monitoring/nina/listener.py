@@ -8,7 +8,8 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, tzinfo
+from itertools import count
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 OPEN_WITHIN_S = 10.0
+CLOSE_WITHIN_S = 2.0  # one that answers no pings says no good-bye either
 PING_S, PONG_WITHIN_S = 30.0, 20.0  # silence of events is no fault, silence of pongs is
 MESSAGE_BYTES = 16 * 1024 * 1024
 WAITING_FRAMES = 20_000
@@ -35,6 +37,7 @@ WRITING_AT_ONCE = 2  # each thread has a connection of its own, with all that it
 READING_AT_ONCE = 32  # NINAs that are asked for their history; further ones wait
 FLUSH_S = 1.0
 SIGN_OF_LIFE_S = 30.0
+ERROR_LENGTH = 300
 
 
 async def in_thread(func: Callable, *args, **kwargs) -> Any:
@@ -54,32 +57,32 @@ def pause_s(failures: int, chance: Callable[[], float] = random.random) -> float
     return longest * (0.5 + chance() / 2)
 
 
-def read_nina(url: str, zone) -> tuple[Answers, RemoteClock]:
+def read_nina(url: str, zone: tzinfo) -> Answers:
     with NinaRest(url, zone) as nina:
-        remote = nina.clock()
-        return nina.read(), remote
+        return nina.read()
 
 
-def rebuild_now(rig: Rig) -> RemoteClock:
+def rebuild_now(rig: Rig) -> None:
     """The rig's journal and state hold what NINA holds at this moment. Raises NinaUnreachable."""
     asked_at = clock.now()
-    return rebuild_from(rig, *read_nina(rig.url, rig.zone), asked_at=asked_at)
+    rebuild_from(rig, read_nina(rig.url, rig.zone), asked_at=asked_at)
 
 
-def rebuild_from(
-    rig: Rig, answers: Answers, remote: RemoteClock, *, asked_at: datetime, epoch: int | None = None
-) -> RemoteClock:
-    """The rig's journal and state hold what NINA answered. Raises TakenOver."""
-    store.rebuild(
+def rebuild_from(rig: Rig, answers: Answers, *, asked_at: datetime, epoch: int | None = None) -> RemoteClock:
+    """The rig's journal and state hold what NINA answered; returns NINA's clock. Raises TakenOver."""
+    link = {"seed_error": answers.unread[:ERROR_LENGTH]}
+    if answers.clock is not None:
+        link["clock"] = answers.clock.as_json()
+    rebuilt = store.rebuild(
         rig.pk,
         application_start=answers.application_start,
         entries=answers.entries,
         images=answers.images,
         asked_at=asked_at,
+        link=link,
         epoch=epoch,
     )
-    store.set_link(rig.pk, clock=remote.as_json(), seed_error="", epoch=epoch)
-    return remote
+    return RemoteClock.from_json(rebuilt.link.get("clock"))
 
 
 class RigListener:
@@ -100,8 +103,8 @@ class RigListener:
         try:
             while True:
                 await self._tell(status="connecting")
-                error = await self._one_connection()
-                await self._tell(status="disconnected", attempts=self.failures + 1, error=error[:300])
+                error = (await self._one_connection())[:ERROR_LENGTH]
+                await self._tell(status="disconnected", attempts=self.failures + 1, error=error)
                 await self._sleep(pause_s(self.failures))
                 self.failures += 1
         except store.TakenOver:
@@ -113,6 +116,7 @@ class RigListener:
             async with connect(
                 socket_address(self.rig.url),
                 open_timeout=OPEN_WITHIN_S,
+                close_timeout=CLOSE_WITHIN_S,
                 ping_interval=PING_S,
                 ping_timeout=PONG_WITHIN_S,
                 max_size=MESSAGE_BYTES,
@@ -153,26 +157,33 @@ class RigListener:
                 self._arrived.set()
 
     async def _rebuild_until_read(self) -> None:
-        """The history is read once, however often that has to be tried."""
-        while not await self._rebuild():
+        """The history is read, however often that has to be tried, and again until nothing was left out."""
+        is_read = False
+        for tries in count():
+            answers = await self._rebuild(only_whole=is_read)
             self._may_take.set()
-            await asyncio.sleep(pause_s(self.failures))
-            self.failures += 1
-        self._may_take.set()
-        self.failures = 0
+            if answers is None:
+                self.failures += 1
+            else:
+                is_read, self.failures = True, 0
+                if not answers.unread:
+                    return
+            await asyncio.sleep(pause_s(tries))
 
-    async def _rebuild(self) -> bool:
-        """Whether the history could be read."""
+    async def _rebuild(self, *, only_whole: bool) -> Answers | None:
+        """What NINA answered is in the journal; None when its history could not be read.
+
+        only_whole: an answer that leaves something out would bring nothing new.
+        """
         asked_at = clock.now()
         try:
-            answers, remote = await asked_in_thread(read_nina, self.rig.url, self.rig.zone)
+            answers = await asked_in_thread(read_nina, self.rig.url, self.rig.zone)
         except NinaUnreachable as error:
-            await self._tell(seed_error=error.message[:300])
-            return False
-        self.clock = await in_thread(
-            rebuild_from, self.rig, answers, remote, asked_at=asked_at, epoch=self.epoch
-        )
-        return True
+            await self._tell(seed_error=error.message[:ERROR_LENGTH])
+            return None
+        if not (only_whole and answers.unread):
+            self.clock = await in_thread(rebuild_from, self.rig, answers, asked_at=asked_at, epoch=self.epoch)
+        return answers
 
     async def _take(self) -> None:
         """Frames follow the history; they wait no longer for it when NINA does not answer."""

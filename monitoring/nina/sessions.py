@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from monitoring.models import Monitor
 from monitoring.nina.events import Event, moment_of, scalar, us_of
 from monitoring.nina.models import Rig
 from monitoring.nina.spans import Span
@@ -15,9 +15,12 @@ from sessions_app import services as sessions
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services import journal
 from sessions_app.states import OPEN, Kind
+from sessionsite.accounts.services import audit
+from sessionsite.common.clock import iso
 from sessionsite.common.live import publish_on_commit
 
 BY = "nina"
+SAME_TIME = timedelta(minutes=1)  # the arrival of a frame and the history's time; zones are further apart
 SEARCHED = 500  # newest sessions among which a rebuild finds its own
 NOTABLE = {
     "MOUNT-BEFORE-FLIP": ("flip_started", "info"),
@@ -112,20 +115,54 @@ def _follow(rig: Rig, session: Session, span: Span) -> Session:
     return session
 
 
-def write_journal(rig: Rig, events: Iterable[tuple[int, Event]], session: Session | None) -> None:
-    """What a person wants to read of these (seq, event) stands in the journal of `session`, once.
+def write_journal(session: Session, events: Iterable[tuple[int, Event]]) -> None:
+    """What a person wants to read of these (seq, event) stands in the journal of `session`, once."""
+    entries = [
+        journal.Entry(told[0], event.at, told[1], f"rig:{seq}")
+        for seq, event in events
+        if (told := _told(event))
+    ]
+    there = _written(session, [entry.dedup_key for entry in entries]) if entries else set()
+    if new := [entry for entry in entries if entry.dedup_key not in there]:
+        journal.append_all(session, new, by=BY)
 
-    Events without a session are told in the newest one if they came after it: the alarm of the morning.
+
+def write_outside(rig: Rig, events: Iterable[tuple[int, Event]], *, new: Container[int]) -> None:
+    """Events without a session are told in the one before, since who reads of that night looks there.
+
+    A change of safety before any session stands in the audit trail; `new` numbers were stored just now, so
+    that each is written there once.
     """
-    entries = [(seq, event, told) for seq, event in events if (told := _told(event))]
-    if entries and session is None:
-        session = Monitor.objects.select_related("current_session").get(pk=rig.monitor_id).current_session
-        entries = [entry for entry in entries if session and entry[1].at >= session.started_at]
-    there = _written(session, [f"rig:{seq}" for seq, _, _ in entries]) if entries else set()
-    for seq, event, (kind, detail) in entries:
-        if f"rig:{seq}" not in there:
+    told_in: dict[Session, list[tuple[int, Event]]] = {}
+    for seq, event in events:
+        told = _told(event)
+        session = _session_before(rig, event.at) if told else None
+        if session is not None:
+            told_in.setdefault(session, []).append((seq, event))
+        elif told and event.type == "SAFETY-CHANGED" and seq in new:
+            after = {"is_safe": event.payload["IsSafe"], "at": iso(event.at), "event": seq}
+            audit(rig.monitor.organisation, told[0], rig.monitor, by=BY, after=after)
+    for session, entries in told_in.items():
+        write_journal(session, entries)
+
+
+def _session_before(rig: Rig, at: datetime) -> Session | None:
+    """The session of this rig that had begun last at that moment."""
+    before = Session.objects.filter(monitor=rig.monitor, started_at__lte=at)
+    return before.order_by("-started_at", "-pk").first()
+
+
+def correct_journal(rig: Rig, moved: Iterable[tuple[int, Event]]) -> None:
+    """Where a journal tells of one of these at another time, a further entry tells the right one."""
+    at_of = {f"rig:{seq}": event.at for seq, event in moved if _told(event)}
+    told = SessionEvent.objects.filter(session__monitor=rig.monitor, dedup_key__in=at_of)
+    for entry in told.select_related("session") if at_of else ():
+        at = at_of[entry.dedup_key]
+        if abs(entry.at - at) > SAME_TIME:
+            detail = {"entry": entry.seq, "kind": entry.kind, "was_at": iso(entry.at), "severity": "info"}
+            key = f"{entry.dedup_key}:{us_of(at)}"
             journal.append(
-                session, kind, detail=detail, by=BY, at=event.at, dedup_key=f"rig:{seq}", is_change=True
+                entry.session, "time_corrected", detail=detail, by=BY, at=at, dedup_key=key, is_change=True
             )
 
 

@@ -16,9 +16,10 @@ from django.db.models import F
 
 from monitoring.nina.events import Event, moment_of, read_local
 from monitoring.nina.intake import History, Ingest, read_history
-from monitoring.nina.matching import event_of, match, merged, repeats_among
+from monitoring.nina.matching import event_of, match, merged
 from monitoring.nina.models import Rig, RigEvent, RigGap
-from monitoring.nina.sessions import sync_sessions, write_journal
+from monitoring.nina.reconcile import BATCH, of_generation, reconcile, row_of, update_rows
+from monitoring.nina.sessions import correct_journal, sync_sessions, write_journal, write_outside
 from monitoring.nina.spans import replay
 from monitoring.nina.state import State
 from monitoring.nina.wire import RemoteClock
@@ -27,7 +28,6 @@ from sessionsite.common import clock
 from sessionsite.common.errors import Conflict
 from sessionsite.common.live import publish_on_commit
 
-BATCH = 50
 TWINS = timedelta(seconds=5)  # a frame may be taken after the history that has its event
 LATE = timedelta(seconds=1)  # a frame may be on its way for so long
 LAST = 2**31  # an event without a place in the history comes after those of the same moment
@@ -54,17 +54,17 @@ def receive(
     if twins := len(events) - len(fresh):  # a row has gained what only the socket tells
         rig.ingest["accepted"] -= twins
         rig.ingest["duplicates"] += twins
-        _replay_all(rig)
+        _replay(rig, of_generation(rig))
         state = State.from_json(rig.state)
     before = state.started_us if state.is_open else None
     result = replay(fresh, rig.zone, state)
     began = frozenset(result.spans) - {before}
     sessions = sync_sessions(rig, result.spans.values(), new=began) if fresh else {}
-    rows = [_row(rig, event, is_live=True) for event in fresh]
+    rows = [row_of(rig, event, is_live=True) for event in fresh]
     for row, started_us in zip(rows, result.started_us_of, strict=True):
         row.session = sessions.get(started_us)
     RigEvent.objects.bulk_create(rows, batch_size=BATCH)
-    _journal(rig, rows, fresh, sessions)
+    _journal(rig, rows, fresh, sessions, new={row.seq for row in rows})
     rig.state = state.as_json()
     rig.link = {**rig.link, "heard_at": clock.iso(clock.now())}
     _save(rig, "state", "ingest", "last_seq", "link", urgent=True)
@@ -94,29 +94,11 @@ def _twin_of(rig: Rig, event: Event) -> RigEvent | None:
         at__range=(event.at - near, event.at + near),
     )
     for row in sorted(rows, key=lambda row: abs(row.at - event.at)):
-        if match([RigEvent(type=event.type, at=event.at, raw=raw_of(event))], [event_of(row)]):
-            row.raw, row.is_live = merged(raw_of(event), row.raw), True
+        if match([RigEvent(type=event.type, at=event.at, raw=event.raw)], [event_of(row)]):
+            row.raw, row.is_live = merged(event.raw, row.raw), True
             row.save(update_fields=["raw", "is_live"])
             return row
     return None
-
-
-def raw_of(event: Event) -> dict[str, Any]:
-    return event.raw
-
-
-def _row(rig: Rig, event: Event, *, is_live: bool) -> RigEvent:
-    rig.last_seq += 1
-    return RigEvent(
-        rig=rig,
-        seq=rig.last_seq,
-        generation=rig.generation,
-        index=event.index,
-        type=event.type,
-        at=event.at,
-        is_live=is_live,
-        raw=raw_of(event),
-    )
 
 
 @transaction.atomic
@@ -127,20 +109,27 @@ def rebuild(
     entries: Any,
     images: Any,
     asked_at: datetime | None = None,
+    link: dict[str, Any] | None = None,
     epoch: int | None = None,
 ) -> Rig:
     """The journal holds what NINA's history holds, and the state is what the whole journal leads to.
 
-    asked_at: the moment before the history was asked for; default: now. Doing it again changes nothing.
+    asked_at: the moment before the history was asked for; default: now. link: what became known of the
+    connection with it; readers see one change. Doing it again changes nothing.
     When NINA has restarted, what is stored is kept and its new history goes on from there. Raises TakenOver.
     """
     rig = locked(rig_id, epoch)
+    rig.link = {**rig.link, **(link or {})}
     history = read_history(entries, images, rig.zone)
     if _is_other_history(rig, application_start, history):
         _begin_generation(rig, application_start)
+        rig.application_start = ""  # the new one's, when it cannot be read now, is not taken for yet another
     rig.application_start = application_start or rig.application_start
-    _take_history(rig, history, asked_at or clock.now())
-    _replay_all(rig)
+    found = reconcile(rig, history, asked_at or clock.now())
+    _replay(rig, found.rows, new=found.added)
+    for start in range(0, len(found.added), BATCH):
+        RigEvent.objects.bulk_create(found.added[start : start + BATCH])
+    correct_journal(rig, [(row.seq, event_of(row)) for row in found.moved])
     rig.rebuilt_at = clock.now()
     _save(rig, *REBUILT, urgent=True)
     return rig
@@ -155,6 +144,7 @@ REBUILT = (
     "ingest",
     "last_seq",
     "rebuilt_at",
+    "link",
 )
 
 
@@ -164,7 +154,7 @@ def _is_other_history(rig: Rig, application_start: str, history: History) -> boo
         return application_start != rig.application_start
     if not history.ingest.received:
         return False
-    stored = dict(_generation(rig).counted().filter(index__isnull=False).values_list("index", "type"))
+    stored = dict(of_generation(rig).counted().filter(index__isnull=False).values_list("index", "type"))
     served = {event.index: event.type for event in history.events}
     gone = [index for index in stored if index not in served and index not in history.duplicates]
     return bool(gone) or any(served.get(index, name) != name for index, name in stored.items())
@@ -175,88 +165,23 @@ def _begin_generation(rig: Rig, application_start: str) -> None:
     be read belong to that history, and the state that it goes on from is without them.
     """
     started_at = read_local(application_start, rig.zone)
-    early = _generation(rig).filter(index=None, at__gte=started_at) if started_at else RigEvent.objects.none()
+    early = (
+        of_generation(rig).filter(index=None, at__gte=started_at) if started_at else RigEvent.objects.none()
+    )
     if early.update(generation=rig.generation + 1):
-        events = map(event_of, in_order_of_the_night(_generation(rig).counted()))
+        events = map(event_of, in_order_of_the_night(of_generation(rig).counted()))
         rig.state = replay(events, rig.zone, State.from_json(rig.base_state)).state.as_json()
     rig.base_state, rig.generation, rig.counted_entries = rig.state, rig.generation + 1, 0
-
-
-def _generation(rig: Rig):
-    return RigEvent.objects.filter(rig=rig, generation=rig.generation)
-
-
-def _take_history(rig: Rig, history: History, asked_at: datetime) -> None:
-    """Each accepted entry has its row: its own, that of the frame that told of it, or a new one."""
-    rows = list(_generation(rig).order_by("seq"))
-    known = {row.index: row for row in rows if row.index is not None}
-    fresh = [event for event in history.events if event.index not in known]
-    provisional = [row for row in rows if row.index is None and not row.is_repeat]
-    matches = match(provisional, fresh)
-    changed = [_named(row, event) for event in fresh if (row := matches.get(event.index))]
-    unnamed = [row for row in provisional if row.index is None]
-    repeated = repeats_among(unnamed, (*history.events, *history.repeats), asked_at)
-    for row in repeated:
-        row.is_repeat = True
-    changed += repeated + _with_late_statistics(known, history.events)
-    _update(changed, ["index", "at", "raw", "is_repeat"])
-    added = [_row(rig, event, is_live=False) for event in fresh if event.index not in matches]
-    for start in range(0, len(added), BATCH):
-        RigEvent.objects.bulk_create(added[start : start + BATCH])
-    _count(rig, history, added, matched=len(matches))
-    rig.ingest["accepted"] -= len(repeated)
-    rig.ingest["duplicates"] += len(repeated)
-
-
-def _update(rows: list[RigEvent], names: list[str]) -> None:
-    """Full batches together and the rest one by one: each connection keeps the plans of its statements, and
-    a batch of any other size would be one more of them.
-    """
-    full = len(rows) - len(rows) % BATCH
-    RigEvent.objects.bulk_update(rows[:full], names, batch_size=BATCH)
-    for row in rows[full:]:
-        row.save(update_fields=names)
-
-
-def _named(row: RigEvent, event: Event) -> RigEvent:
-    row.index, row.at = event.index, event.at
-    row.raw = merged(row.raw, raw_of(event))
-    return row
-
-
-def _with_late_statistics(known: dict[int, RigEvent], events: Iterable[Event]) -> list[RigEvent]:
-    """Rows of images whose statistics could not be read when they were stored."""
-    changed = []
-    for event in events:
-        row = known.get(event.index)
-        if row is not None and event.statistics and not row.raw.get("ImageStatistics"):
-            row.raw = {**row.raw, "ImageStatistics": event.statistics}
-            changed.append(row)
-    return changed
-
-
-def _count(rig: Rig, history: History, added: list[RigEvent], *, matched: int) -> None:
-    """Entries that were not read before are counted; those whose frame was counted are not."""
-    entries, before = history.ingest.received, rig.counted_entries
-    counted = Ingest(
-        received=max(entries - before - matched, 0),
-        duplicates=sum(index >= before for index in history.duplicates),
-        malformed=sum(index >= before for index in history.malformed),
-    )
-    for row in added:
-        counted.count_accepted(event_of(row))
-    rig.counted_entries = max(entries, before)
-    rig.ingest = asdict(Ingest(**rig.ingest).plus(counted))
 
 
 def in_order_of_the_night(rows: Iterable[RigEvent]) -> list[RigEvent]:
     return sorted(rows, key=lambda row: (row.at, LAST if row.index is None else row.index, row.seq))
 
 
-def _replay_all(rig: Rig) -> None:
-    """State, sessions and journal follow from the stored events of this generation."""
-    rows = in_order_of_the_night(_generation(rig).counted())
-    events = [event_of(row) for row in rows]
+def _replay(rig: Rig, rows: Iterable[RigEvent], *, new: Iterable[RigEvent] = ()) -> None:
+    """State, sessions and journal follow from these rows, all of this generation; `new` are not stored."""
+    rows = in_order_of_the_night(row for row in rows if not row.is_repeat)
+    events, unsaved = [event_of(row) for row in rows], {row.seq for row in new}
     result = replay(events, rig.zone, State.from_json(rig.base_state))
     sessions = sync_sessions(rig, result.spans.values())
     moved = []
@@ -265,18 +190,24 @@ def _replay_all(rig: Rig) -> None:
         if row.session_id != (session and session.pk):
             row.session = session
             moved.append(row)
-    _update(moved, ["session"])
-    _journal(rig, rows, events, sessions)
+    update_rows([row for row in moved if row.seq not in unsaved], ["session"])
+    _journal(rig, rows, events, sessions, new=unsaved)
     rig.state = result.state.as_json()
 
 
-def _journal(rig: Rig, rows: list[RigEvent], events: list[Event], sessions: dict[int, Session]) -> None:
+def _journal(
+    rig: Rig, rows: list[RigEvent], events: list[Event], sessions: dict[int, Session], *, new: set[int]
+) -> None:
+    """new: the numbers of events that nobody has been told of before."""
     told: dict[int | None, list[tuple[int, Event]]] = {}
     for row, event in zip(rows, events, strict=True):
         told.setdefault(row.session_id, []).append((row.seq, event))
     by_id = {session.pk: session for session in sessions.values()}
     for session_id, entries in told.items():
-        write_journal(rig, entries, by_id.get(session_id))
+        if session := by_id.get(session_id):
+            write_journal(session, entries)
+        else:
+            write_outside(rig, entries, new=new)
 
 
 def locked(rig_id: int, epoch: int | None = None) -> Rig:

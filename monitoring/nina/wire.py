@@ -16,6 +16,9 @@ from sessionsite.common.errors import DomainError
 
 BODY_BYTES = 64 * 1024 * 1024  # of a history that has grown for weeks
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+BRIEFLY = httpx.Timeout(
+    5.0
+)  # for an answer of one line: a NINA that hangs keeps a refresh waiting for all of them
 SAME_CLOCK_S = 1.0  # closer than this, NINA's clock is taken for ours
 SPEED_HEADER = "x-clock-speed"  # a simulator says how fast its time runs
 
@@ -26,13 +29,8 @@ class NinaUnreachable(DomainError):
     code, status = "nina_unreachable", 502
 
 
-@dataclass(frozen=True)
-class Answers:
-    """One reading of NINA's REST side."""
-
-    application_start: str
-    entries: list[Any]
-    images: list[Any]
+class Refused(NinaUnreachable):
+    """NINA answered, and has nothing to say."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,21 @@ class RemoteClock:
         return cls(kept["offset_s"], kept["speed"], clock.parse_iso(kept["read_at"]))
 
 
+@dataclass(frozen=True)
+class Answers:
+    """One reading of NINA's REST side.
+
+    clock: None when it could not be read this time. unread: what is missing and why; "" when
+    nothing is.
+    """
+
+    application_start: str
+    entries: list[Any]
+    images: list[Any]
+    clock: RemoteClock | None = None
+    unread: str = ""
+
+
 def socket_address(url: str) -> str:
     parts = urlsplit(url)
     scheme = "wss" if parts.scheme == "https" else "ws"
@@ -77,34 +90,50 @@ def socket_address(url: str) -> str:
 
 
 class NinaRest:
-    """Asks one NINA. Every method raises NinaUnreachable."""
+    """Asks one NINA."""
 
-    def __init__(self, url: str, zone: tzinfo) -> None:
-        self._base, self._zone = f"{url.rstrip('/')}/v2/api/", zone
+    def __init__(self, url: str, zone: tzinfo, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._base, self._zone, self._transport = f"{url.rstrip('/')}/v2/api/", zone, transport
+        self._unread: list[str] = []
 
     def __enter__(self) -> NinaRest:
-        self._http = httpx.Client(timeout=TIMEOUT, trust_env=False, headers={"accept": "application/json"})
+        headers = {"accept": "application/json"}
+        self._http = httpx.Client(
+            timeout=TIMEOUT, trust_env=False, headers=headers, transport=self._transport
+        )
         return self
 
     def __exit__(self, *exc_info) -> None:
         self._http.close()
 
     def read(self) -> Answers:
-        """Everything that a rebuild needs. Images are left out when only they cannot be read."""
-        started = self._ask("application-start", optional=True)
-        entries = self._ask("event-history")
+        """Everything that a rebuild needs; without the event history there is none. Raises NinaUnreachable.
+
+        The other three are left out when NINA refuses them, when they do not come in time and when they are
+        no JSON.
+        """
+        self._unread.clear()
+        remote = self._clock()
+        started, _ = self._optional("application-start", BRIEFLY)
+        entries, _ = self._get("event-history", TIMEOUT)
         if not isinstance(entries, list):
             raise NinaUnreachable("NINA's event history is no list.")
-        images = self._ask("image-history?all=true", optional=True)
+        images, _ = self._optional("image-history?all=true", TIMEOUT)
         return Answers(
-            started if isinstance(started, str) else "", entries, images if isinstance(images, list) else []
+            started if isinstance(started, str) else "",
+            entries,
+            images if isinstance(images, list) else [],
+            remote,
+            " ".join(self._unread),
         )
 
-    def clock(self) -> RemoteClock:
-        """NINA's clock; ours where it does not tell the time."""
+    def _clock(self) -> RemoteClock | None:
+        """NINA's clock; ours where it does not tell the time, None where no answer came."""
         asked_at = time.monotonic()
-        answer, headers = self._get("time", optional=True)
+        answer, headers = self._optional("time", BRIEFLY)
         lasted_s = time.monotonic() - asked_at
+        if headers is None:
+            return None
         there = read_local(answer, self._zone)
         if there is None:
             return RemoteClock()
@@ -115,21 +144,27 @@ class NinaRest:
             offset_s = 0.0
         return RemoteClock(offset_s, speed, now)
 
-    def _ask(self, path: str, *, optional: bool = False) -> Any:
-        return self._get(path, optional=optional)[0]
-
-    def _get(self, path: str, *, optional: bool) -> tuple[Any, httpx.Headers]:
+    def _optional(self, path: str, timeout: httpx.Timeout) -> tuple[Any, httpx.Headers | None]:
+        """(answer, its headers); no answer when NINA refuses it, and no headers when none could be read."""
         try:
-            with self._http.stream("GET", self._base + path) as response:
+            return self._get(path, timeout)
+        except Refused:
+            return None, httpx.Headers()
+        except NinaUnreachable as error:
+            self._unread.append(error.message)
+            return None, None
+
+    def _get(self, path: str, timeout: httpx.Timeout) -> tuple[Any, httpx.Headers]:
+        """NINA's answer. Raises Refused, and NinaUnreachable when there is none that can be read."""
+        try:
+            with self._http.stream("GET", self._base + path, timeout=timeout) as response:
                 body = _limited(response)
             message = read_body(body) if response.status_code == 200 else None
         except (httpx.HTTPError, Malformed) as error:
             raise NinaUnreachable(f"NINA's {path} cannot be read: {error}") from error
         if isinstance(message, dict) and message.get("Success", True) and "Response" in message:
             return message["Response"], response.headers
-        if optional:
-            return None, response.headers
-        raise NinaUnreachable(f"NINA's {path} answered {response.status_code}.")
+        raise Refused(f"NINA's {path} answered {response.status_code}.")
 
 
 def _limited(response: httpx.Response) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -95,6 +97,42 @@ def _append(session, kind, detail, by, at, device, dedup_key, changes) -> Sessio
     )
     announce(session, kind)
     return event
+
+
+@dataclass(frozen=True)
+class Entry:
+    kind: str
+    at: datetime
+    detail: dict
+    dedup_key: str
+
+
+@transaction.atomic
+def append_all(session: Session, entries: Sequence[Entry], *, by: str) -> None:
+    """These entries stand in the journal of `session`, in this order; its revision is one higher.
+
+    None of their keys may be there: the caller has looked, under a lock that keeps others from writing them.
+    """
+    Session.objects.filter(pk=session.pk).update(
+        last_seq=F("last_seq") + len(entries), revision=F("revision") + 1
+    )
+    session.refresh_from_db()
+    store.insert_events(
+        [
+            store.EventRow(
+                session.pk,
+                session.organisation_id,
+                seq,
+                entry.kind,
+                entry.at,
+                {**entry.detail, "by": by},
+                dedup_key=entry.dedup_key,
+            )
+            for seq, entry in enumerate(entries, session.last_seq - len(entries) + 1)
+        ]
+    )
+    for kind in dict.fromkeys(entry.kind for entry in entries):
+        announce(session, kind)
 
 
 def announce(session: Session, kind: str) -> None:

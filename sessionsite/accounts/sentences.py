@@ -34,6 +34,8 @@ VERBS = {
     "archived": "took {} off the wall",
     "attached_device": "attached a device to {}",
     "backed_up": "made {}",
+    "became_safe": "noted that {} became safe",
+    "became_unsafe": "noted that {} became unsafe",
     "changed": "changed {}",
     "changed_password": "chose a new password",
     "changed_rig": "changed the rig {}",

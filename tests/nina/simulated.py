@@ -1,13 +1,30 @@
-"""A simulated NINA on a thread of its own, for tests that are not asynchronous."""
+"""Simulated NINAs for tests: one on a thread of its own, and one whose answers are broken."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from contextlib import contextmanager
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from monitoring.nina.script import Frame, Script
 from monitoring.nina.simulator import SimulatedNina
+
+
+class BrokenNina(SimulatedNina):
+    """Of the routes in `broken`, such as "image-history", nothing comes that can be read."""
+
+    def __init__(self, script: Script, **options) -> None:
+        super().__init__(script, **options)
+        self.broken: set[str] = set()
+        self.asked: list[str] = []
+
+    async def _answer(self, connection, request):
+        response = await super()._answer(connection, request)
+        route = urlsplit(request.path).path.rpartition("/")[2]
+        self.asked.append(route)
+        return connection.respond(HTTPStatus.OK, '{"Response": [') if route in self.broken else response
 
 
 class NinaThread:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,72 +12,21 @@ from django.test import Client
 
 from monitoring.nina import keeper, store
 from monitoring.nina import listener as listener_module
-from monitoring.nina.listener import MESSAGE_BYTES, RigListener, pause_s, rebuild_now
+from monitoring.nina.listener import MESSAGE_BYTES, RigListener, pause_s
 from monitoring.nina.models import Rig, RigEvent, RigGap
 from monitoring.nina.script import Frame
 from monitoring.nina.simulator import SimulatedNina
 from monitoring.nina.state import State
 from monitoring.nina.unified import unified
 from monitoring.nina.verbs import add_rig
-from monitoring.nina.wire import NinaUnreachable
 from sessions_app.models import Lease
+from tests.nina.listeners import BEGIN, fresh, holds, listening, played, status, unconnected
 from tests.nina.night import CHECKPOINTS, differences
 from tests.nina.player import assert_follows_from_the_journal
 from tests.nina.silent import SilentNina
 from tests.waiting import in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BEGIN = datetime(2025, 11, 14, 23, 46, 30, tzinfo=UTC)  # just before the first live frame
-
-
-async def at_once(seconds: float) -> None:
-    """A pause between two attempts that takes no time."""
-    await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def listening(rig, nina):
-    """A listener to this simulated NINA, connected."""
-    async with unconnected(rig, nina) as listener:
-        await until(lambda: nina.connections, what="a connection")
-        await status(rig, "connected")
-        yield listener
-
-
-@asynccontextmanager
-async def unconnected(rig, nina):
-    """A listener that connects to this simulated NINA."""
-    await in_thread(Rig.objects.filter(pk=rig.pk).update, url=nina.url)
-    listener = RigListener(await fresh(rig), None, sleep=at_once)
-    task = asyncio.create_task(listener.run())
-    try:
-        yield listener
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await in_thread(connections.close_all)
-
-
-async def fresh(rig) -> Rig:
-    return await in_thread(Rig.objects.for_messages().get, pk=rig.pk)
-
-
-async def status(rig, word: str) -> None:
-    await holds(rig, lambda rig: rig.link.get("status") == word)
-
-
-async def holds(rig, is_true) -> Rig:
-    """The rig once something is true of it."""
-    for _ in range(2000):
-        if is_true(found := await fresh(rig)):
-            return found
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"never true: {found.link} {found.ingest} {found.last_seq}")
-
-
-def played(nina, frames) -> None:
-    for frame in frames:
-        nina.happen(frame)
 
 
 async def test_the_night_is_followed_through_cuts_and_repeats(rig, script):
@@ -177,6 +125,27 @@ async def test_the_pauses_between_attempts_grow_and_never_end(rig):
     await in_thread(connections.close_all)
 
 
+async def test_the_pauses_are_short_again_once_the_history_was_read(rig, script):
+    pauses: asyncio.Queue[float] = asyncio.Queue()
+
+    async def at_once_and_noted(seconds: float) -> None:
+        pauses.put_nowait(seconds)
+        await asyncio.sleep(0)
+
+    async with SimulatedNina(script, begins_at=BEGIN).serving() as nina:
+        nina.is_down = True
+        async with unconnected(rig, nina, sleep=at_once_and_noted):
+            for _ in range(6):
+                longest_s = await asyncio.wait_for(pauses.get(), 30)
+            assert longest_s >= 15
+            nina.is_down = False
+            await holds(rig, lambda rig: rig.rebuilt_at and rig.link["status"] == "connected")
+            while not pauses.empty():
+                pauses.get_nowait()
+            await nina.cut()
+            assert await asyncio.wait_for(pauses.get(), 30) <= 1
+
+
 async def test_frames_that_are_no_utf8_text_do_not_end_the_connection(rig, script):
     async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
         for socket in nina.sockets:
@@ -206,86 +175,6 @@ async def test_the_clock_of_nina_is_taken_over_with_its_speed(rig, script):
         row = await holds(rig, lambda rig: rig.last_seq == 281)
         stored = await in_thread(RigEvent.objects.get, rig=row, seq=281)
         assert abs(stored.at - nina.now()) < timedelta(minutes=5)
-
-
-async def test_live_frames_are_taken_while_the_history_cannot_be_read(rig, script):
-    nina = SimulatedNina(script, begins_at=BEGIN)
-    history, nina.history = nina.history, "no list"
-    async with nina.serving(), listening(rig, nina):
-        nina.sent += 0
-        nina.send_raw(script.frames[0].text)
-        found = await holds(rig, lambda rig: rig.last_seq == 1)
-        assert found.link["seed_error"]
-        nina.history = [*history, *script.entries_of(script.frames[:1])]
-        found = await holds(
-            rig, lambda rig: rig.counted_entries == len(nina.history) and not rig.link["seed_error"]
-        )
-        assert found.last_seq == 281
-
-
-async def test_a_nina_that_does_not_answer_keeps_no_frames_and_no_other_rig_waiting(
-    organisation, rig, script, monkeypatch
-):
-    monkeypatch.setattr(listener_module, "PATIENCE_S", 0.2)
-    hung = [SimulatedNina(script, begins_at=BEGIN) for _ in range(6)]  # more than threads that write
-    for nina in hung:
-        nina.answers.clear()
-    async with AsyncExitStack() as stack:
-        for number, nina in enumerate(hung):
-            await stack.enter_async_context(nina.serving())
-            other = await in_thread(add_rig, organisation, slug=f"hung-{number}", by="test")
-            await stack.enter_async_context(listening(other, nina))
-        nina = await stack.enter_async_context(SimulatedNina(script, begins_at=BEGIN).serving())
-        await stack.enter_async_context(listening(rig, nina))
-        await holds(rig, lambda rig: rig.last_seq == 280)
-        nina.happen(script.frames[0])
-        await holds(rig, lambda rig: rig.last_seq == 281)
-        hung[-1].happen(script.frames[0])
-        await holds(other, lambda rig: rig.last_seq == 1)  # from the socket alone
-        hung[-1].answers.set()
-        await holds(other, lambda rig: rig.last_seq == 281)
-        await in_thread(assert_follows_from_the_journal, other)
-        for nina in hung:
-            nina.answers.set()
-
-
-async def test_more_frames_than_may_wait_are_read_from_the_history(rig, script, monkeypatch):
-    monkeypatch.setattr(listener_module, "WAITING_FRAMES", 3)
-    nina = SimulatedNina(script, begins_at=BEGIN)
-    nina.answers.clear()
-    async with nina.serving(), unconnected(rig, nina):
-        await until(lambda: nina.sockets, what="a connection")
-        played(nina, script.frames[:8])
-        await until(lambda: nina.connections == 2, what="a new connection")
-        nina.answers.set()
-        await holds(rig, lambda rig: rig.last_seq == 280 + len(script.entries_of(script.frames[:8])))
-        await in_thread(assert_follows_from_the_journal, rig)
-
-
-async def test_a_listener_that_is_ended_as_the_history_arrives_ends(rig, script):
-    nina = SimulatedNina(script, begins_at=BEGIN)
-    nina.answers.clear()
-    async with nina.serving():
-        async with unconnected(rig, nina) as listener:
-            await until(lambda: nina.sockets, what="a connection")
-            played(nina, script.frames[:1])
-            await until(lambda: listener._frames, what="a frame that waits for the history")
-            listener._may_take.set()  # and in the same turn of the loop it is ended
-        nina.answers.set()
-
-
-async def test_a_refresh_reads_the_history_and_changes_nothing_twice(rig, script):
-    async with SimulatedNina(script, begins_at=BEGIN).serving() as nina, listening(rig, nina):
-        before = await fresh(rig)
-        await in_thread(rebuild_now, before)
-        after = await fresh(rig)
-        assert (after.state, after.ingest, after.last_seq) == (before.state, before.ingest, before.last_seq)
-
-
-def test_a_nina_that_is_not_there_is_named(rig):
-    rig.url = "http://127.0.0.1:9"
-    with pytest.raises(NinaUnreachable):
-        rebuild_now(rig)
 
 
 def test_pauses_grow_to_thirty_seconds_and_half_of_each_is_chance():
