@@ -25,21 +25,6 @@ def night(rig, script) -> Session:
     return Session.objects.order_by("started_at").last()
 
 
-@pytest.fixture
-def our_clock(monkeypatch):
-    """The clock of this server, which `move_to` sets."""
-
-    class Clock:
-        moment = datetime(2025, 11, 15, tzinfo=UTC)
-
-        def move_to(self, moment: datetime) -> None:
-            self.moment = moment
-
-    ours = Clock()
-    monkeypatch.setattr("sessionsite.common.clock.now", lambda: ours.moment)
-    return ours
-
-
 def bearer(token: str) -> dict:
     return {"headers": {"Authorization": f"Bearer {token}"}}
 
@@ -123,6 +108,18 @@ def test_a_gap_is_shown_by_the_clock_that_nina_had_then(rig, night, our_clock):
     lose_connection(rig, begin, begin + timedelta(minutes=5), our_clock)
     store.set_link(rig.pk, clock={**clock, "offset_s": 0.0})  # set right the next day
     assert gaps_in(session_report(night)) == [("2025-11-15T02:00:00.000Z", "2025-11-15T02:05:00.000Z")]
+
+
+def test_the_time_since_a_listener_died_is_a_gap_before_anybody_takes_over(rig, night, our_clock):
+    died_at = datetime(2025, 11, 15, 1, tzinfo=UTC)
+    our_clock.move_to(died_at)
+    store.set_link(rig.pk, status="connected", heard_at="2025-11-15T01:00:00.000Z")
+    assert gaps_in(session_report(night)) == []
+    our_clock.move_to(died_at + timedelta(minutes=2))
+    assert gaps_in(session_report(night)) == [("2025-11-15T01:00:00.000Z", None)]
+    store.set_link(rig.pk, status="connecting")
+    store.set_link(rig.pk, status="connected", heard_at="2025-11-15T01:02:00.000Z")
+    assert gaps_in(session_report(night)) == [("2025-11-15T01:00:00.000Z", "2025-11-15T01:02:00.000Z")]
 
 
 def test_the_link_keeps_the_times_without_a_connection(rig):
