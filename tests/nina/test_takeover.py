@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -17,6 +17,9 @@ from websockets.sync.client import connect
 
 from benchmarks.lib.databases import cluster_url, fresh_database
 from monitoring.nina.intake import read_history
+from monitoring.nina.link import HEARD_FOR
+from monitoring.nina.script import Script
+from sessionsite.common.clock import iso, parse_iso
 from tests.nina.night import ZONE
 from tests.nina.night import script as recorded_night
 from tests.nina.simulated import simulated_nina
@@ -138,8 +141,54 @@ def test_on_postgresql_and_redis_a_dead_worker_is_replaced_and_the_panel_of_a_we
         assert [event["seq"] for event in rows] == list(range(1, 284))
 
 
+def health(server: Server) -> dict:
+    return server.http.get("/api/nina/dome-1/health").json()
+
+
+def let_time_pass(data_dir, seconds: float) -> None:
+    """The last sign of life of every listener was that much earlier."""
+    with closing(sqlite3.connect(data_dir / "db.sqlite3", timeout=20, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        ((key, link),) = database.execute("SELECT id, link FROM monitoring_rig").fetchall()
+        kept = json.loads(link)
+        earlier = parse_iso(kept["heard_at"]) - timedelta(seconds=seconds)
+        changed = json.dumps({**kept, "heard_at": iso(earlier)})
+        database.execute("UPDATE monitoring_rig SET link = ? WHERE id = ?", (changed, key))
+        database.execute("COMMIT")
+
+
+def test_a_process_without_listeners_tells_that_the_only_listener_was_killed(tmp_path):
+    data_dir = tmp_path / "data"
+    with (
+        simulated_nina(Script([], [], [], ZONE)) as nina,
+        running(Server, data_dir=data_dir, BACKGROUND_LOOPS="0") as server,
+        running(Process, "worker", data_dir=data_dir) as worker,
+    ):
+        manage("add_rig", "dome-1", "--url", nina.url, "--public", data_dir=data_dir)
+        wait_until(lambda: health(server)["status"] == "healthy", within_s=40)
+        with connect(f"ws://127.0.0.1:{server.port}/ws/unified", proxy=None) as panel:
+            assert next_state(panel)["connectionStatus"] == "connected"
+            worker.child.kill()
+            worker.child.wait(10)
+            assert health(server)["backend"]["ninaConnected"], "nobody could write that it ended"
+            let_time_pass(data_dir, HEARD_FOR.total_seconds() - 5)
+            wait_until(lambda: health(server)["status"] == "degraded", within_s=HEARD_FOR.total_seconds())
+            told = health(server)
+            assert told["backend"]["ninaConnected"] is False
+            assert told["connection"]["error"] == "the listener gives no sign of life"
+            while (state := next_state(panel))["connectionStatus"] == "connected":
+                continue
+            assert state["wsStatus"]["isConnected"] is False
+
+
+def next_state(panel) -> dict:
+    while (message := json.loads(panel.recv(timeout=20)))["type"] != "unifiedSession":
+        continue
+    return message["data"]
+
+
 def last_rebuild(server: Server) -> str:
-    return server.http.get("/api/nina/dome-1/health").json()["connection"]["lastRebuild"]
+    return health(server)["connection"]["lastRebuild"]
 
 
 def next_event(panel) -> str:
