@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -147,6 +148,30 @@ def test_the_report_is_json_and_a_page_for_those_who_may_read(
     told = "2025-11-14 19:00 to 2025-11-15 05:57, times of the site (Europe/Madrid)"
     for words in (told, "Heart narrowband", "autofocus failed", "300 s", "Ha"):
         assert words in page.content.decode()
+
+
+def test_the_printed_report_tells_of_guiding_and_of_the_minutes_without_safety(night, client, viewer):
+    client.force_login(viewer)
+    page = client.get(f"/sessions/{night.key}/report/").content.decode()
+    words = re.sub(" +", " ", re.sub(r"<[^>]+>|\s", " ", page))
+    assert "Frames 47, 160 min of exposure; 5 flats, 4 darks" in words
+    assert "Unsafe 100 min Paused 108 min" in words  # 5985 s and 6488 s
+    assert "Guiding 0.76″ mean, 0.75″ median, 1.0″ worst, over 373 min" in words
+    assert "Heart narrowband Guided at 0.79″ mean, 1.0″ worst" in words
+
+
+def test_the_curves_have_a_point_per_frame_in_the_order_of_time(night):
+    series = session_report(night)["series"]
+    assert {name: len(points) for name, points in series.items()} == {
+        "rms": 47,
+        "hfr": 47,
+        "temperature": 56,  # flats and darks too
+    }
+    for points in series.values():
+        assert points == sorted(points, key=lambda point: point[0])
+    assert (series["hfr"][0], series["hfr"][-1]) == ([1763143758000, 1.949738], [1763166322000, 2.230264])
+    assert series["temperature"][0] == [1763143758000, -10.0]
+    assert series["temperature"][-1] == [1763182656100, -9.9]
 
 
 def test_the_page_of_the_session_shows_the_finished_night(night, client, viewer):

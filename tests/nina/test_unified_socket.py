@@ -7,6 +7,7 @@ import asyncio
 import orjson
 import pytest
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.db import OperationalError, connections
 
 from monitoring.nina import consumers, link, store
@@ -206,6 +207,29 @@ async def test_a_rig_that_is_not_public_needs_a_token(rig, viewer_token, foreign
     named = await panel(path)
     await named.send(orjson.dumps({"type": "auth", "token": viewer_token}).decode())
     assert (await named.next())["type"] == "connection"
+
+
+async def test_a_login_cookie_opens_a_panel_from_our_own_pages_alone_and_until_the_logout(
+    rig, viewer, client, panel, monkeypatch
+):
+    monkeypatch.setattr(consumers, "RIGHTS_S", 0.05)
+    await in_thread(client.force_login, viewer)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    for origin in ({"origin": "https://elsewhere.example"}, {}):
+        refused = await panel(cookie=cookie, **origin)
+        await refused.send('{"type": "hello"}')
+        assert await refused.closed() == 4401
+    socket = await panel(cookie=cookie, origin="http://testserver")
+    assert (await socket.next())["data"]["rig"] == "rig-1"
+    await socket.next("sessionUpdate")
+    await in_thread(client.logout)
+    assert await socket.closed() == 4401
+
+
+async def test_the_login_cookie_of_another_organisation_finds_no_rig(rig, stranger, client, panel):
+    await in_thread(client.force_login, stranger)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    assert await (await panel(cookie=cookie, origin="http://testserver")).closed() == 4404
 
 
 async def test_the_public_setting_opens_one_rig_and_names_it(organisation, rig, settings, panel):
