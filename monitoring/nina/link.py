@@ -11,7 +11,7 @@ from sessionsite.common import clock
 from sessionsite.common.clock import iso, parse_iso
 
 HEARD_FOR = timedelta(seconds=60)  # a listener gives a sign of life every 30 s, however quiet its NINA is
-SILENT = "the listener gives no sign of life"
+SILENT = "the listener of this server gives no sign of life"
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def test_a_rig_whose_listener_died_is_not_connected(dead, client):
     assert told == {
         "status": "disconnected",
         "since": "2025-11-15T00:00:00.000Z",
-        "error": "the listener gives no sign of life",
+        "error": "the listener of this server gives no sign of life",
         "heardAgeSeconds": 120.0,
     }
     state = client.get(STATE).json()

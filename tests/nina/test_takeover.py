@@ -175,7 +175,7 @@ def test_a_process_without_listeners_tells_that_the_only_listener_was_killed(tmp
             wait_until(lambda: health(server)["status"] == "degraded", within_s=HEARD_FOR.total_seconds())
             told = health(server)
             assert told["backend"]["ninaConnected"] is False
-            assert told["connection"]["error"] == "the listener gives no sign of life"
+            assert told["connection"]["error"] == "the listener of this server gives no sign of life"
             while (state := next_state(panel))["connectionStatus"] == "connected":
                 continue
             assert state["wsStatus"]["isConnected"] is False

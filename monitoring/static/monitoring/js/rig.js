@@ -26,7 +26,6 @@ function show(newer) {
   rig = newer;
   offsetMs = Date.parse(rig.now) - Date.now();
   const state = rig.unified;
-  find("#rig-chip").replaceChildren(chip(rig.is_listening ? STATES[state.session_state] ?? "idle" : "ended", state.session_state));
   showSafety(state.safe, wasSafe);
   showTarget(state);
   const { subsystem, state: word } = state.activity;
@@ -50,11 +49,20 @@ function ageOfTruth() {
 /** The connection to NINA as the server last told it; without a further sign of life it lasts until `heard_until`. */
 function linkNow() {
   const isSilent = rig.link.status === "connected" && !(serverNow() - ageOfTruth() < Date.parse(rig.link.heard_until));
-  return isSilent ? { ...rig.link, status: "disconnected", error: "the listener gives no sign of life" } : rig.link;
+  return isSilent ? { ...rig.link, status: "disconnected", error: "the listener of this server gives no sign of life" } : rig.link;
 }
 
 const isHeard = () => live.isReached && rig.is_listening && linkNow().status === "connected";
 const isLost = () => rig.is_listening && !isHeard();
+
+function drawChip() {
+  const state = rig.unified.session_state;
+  const [mark, word] = isLost() && rig.link.heard_at ? ["lost", `was ${state}`] : [rig.is_listening ? STATES[state] ?? "idle" : "ended", state];
+  const place = find("#rig-chip");
+  if (place.dataset.shape === `${mark} ${word}`) return;
+  place.dataset.shape = `${mark} ${word}`;
+  place.replaceChildren(chip(mark, word));
+}
 
 function showSafety({ isSafe }, wasSafe) {
   drawSafety();
@@ -123,6 +131,7 @@ function tick() {
   setText(find("#rig-elapsed"), start ? formatElapsed(until - Date.parse(start)) : "");
   find(".rig").classList.toggle("is-old", isLost());
   setText(find("#rig-link"), linkWords());
+  drawChip();
   drawSafety();
   showLost();
   if (wasLost !== isLost() && live.isReached) readNightSoon(); // what is lost is a gap in it
