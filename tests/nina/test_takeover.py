@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -19,9 +19,9 @@ from benchmarks.lib.databases import cluster_url, fresh_database
 from monitoring.nina.intake import read_history
 from monitoring.nina.link import HEARD_FOR
 from monitoring.nina.script import Script
-from sessionsite.common.clock import iso, parse_iso
 from tests.nina.night import ZONE
 from tests.nina.night import script as recorded_night
+from tests.nina.silence import last_heard
 from tests.nina.simulated import simulated_nina
 from tests.services import own_postgresql, own_redis
 from tests.site.processes import Process, Server, manage, running
@@ -145,18 +145,6 @@ def health(server: Server) -> dict:
     return server.http.get("/api/nina/dome-1/health").json()
 
 
-def let_time_pass(data_dir, seconds: float) -> None:
-    """The last sign of life of every listener was that much earlier."""
-    with closing(sqlite3.connect(data_dir / "db.sqlite3", timeout=20, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        ((key, link),) = database.execute("SELECT id, link FROM monitoring_rig").fetchall()
-        kept = json.loads(link)
-        earlier = parse_iso(kept["heard_at"]) - timedelta(seconds=seconds)
-        changed = json.dumps({**kept, "heard_at": iso(earlier)})
-        database.execute("UPDATE monitoring_rig SET link = ? WHERE id = ?", (changed, key))
-        database.execute("COMMIT")
-
-
 def test_a_process_without_listeners_tells_that_the_only_listener_was_killed(tmp_path):
     data_dir = tmp_path / "data"
     with (
@@ -171,7 +159,7 @@ def test_a_process_without_listeners_tells_that_the_only_listener_was_killed(tmp
             worker.child.kill()
             worker.child.wait(10)
             assert health(server)["backend"]["ninaConnected"], "nobody could write that it ended"
-            let_time_pass(data_dir, HEARD_FOR.total_seconds() - 5)
+            last_heard(data_dir, ago_s=HEARD_FOR.total_seconds() - 5)
             wait_until(lambda: health(server)["status"] == "degraded", within_s=HEARD_FOR.total_seconds())
             told = health(server)
             assert told["backend"]["ninaConnected"] is False
