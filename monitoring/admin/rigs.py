@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.html import format_html
 
+from monitoring.nina.link import link_of
 from monitoring.nina.models import Rig
 from monitoring.nina.verbs import change_rig
 from sessionsite.accounts.admin_base import ScopedAdmin, caller_of
@@ -29,7 +30,8 @@ class RigAdmin(ScopedAdmin):
     def status(self, rig):
         if not rig.url or not rig.is_enabled:
             return "not listened to"
-        return f"{rig.link.get('status', 'disconnected')} since {rig.link.get('since', 'the start')}"
+        link = link_of(rig)
+        return f"{link.status} since {link.since or 'the start'}"
 
     @admin.display(description="what came in")
     def counted(self, rig):

@@ -17,6 +17,7 @@ from rest_framework.authentication import CSRFCheck
 
 from monitoring.nina.access import find_rig
 from monitoring.nina.events import us_of
+from monitoring.nina.link import link_of
 from monitoring.nina.listener import rebuild_now
 from monitoring.nina.models import Rig
 from monitoring.nina.topic import unified_of
@@ -25,7 +26,7 @@ from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import caller_of_token, caller_of_user
 from sessionsite.common import clock
 from sessionsite.common.access import Caller
-from sessionsite.common.clock import iso, parse_iso
+from sessionsite.common.clock import iso
 from sessionsite.common.errors import DomainError, NotAllowed, NotAuthenticated
 
 
@@ -120,30 +121,28 @@ def _check_csrf(request: HttpRequest) -> None:
 def config_health(request: HttpRequest, slug: str | None = None) -> dict:
     """How the rig's connection is, and what was received and dropped."""
     rig = find_rig(slug, caller_in(request))
-    link = rig.link
-    is_connected = link.get("status") == "connected"
-    heard_at = link.get("heard_at")
-    age_s = (clock.now() - parse_iso(heard_at)).total_seconds() if heard_at else None
+    link = link_of(rig)
+    age_s = (clock.now() - link.heard_at).total_seconds() if link.heard_at else None
     newest_us = rig.state.get("newest_us")
     return {
-        "status": "healthy" if is_connected else "degraded",
+        "status": "healthy" if link.is_heard else "degraded",
         "timestamp": iso(clock.now()),
         "backend": {
             "initialized": rig.rebuilt_at is not None,
-            "ninaConnected": is_connected,
+            "ninaConnected": link.is_heard,
             "eventCount": rig.last_seq,
             "lastUpdate": unified_of(rig)["lastUpdate"] if newest_us else None,
         },
         "rig": rig.slug,
         "connection": {
-            "status": link.get("status", "disconnected"),
-            "since": link.get("since"),
-            "attempts": link.get("attempts", 0),
-            "error": link.get("error", "") or link.get("seed_error", ""),
+            "status": link.status,
+            "since": link.since,
+            "attempts": link.attempts,
+            "error": link.error or rig.link.get("seed_error", ""),
             "heardAgeSeconds": None if age_s is None else round(age_s, 1),
             "lastRebuild": iso(rig.rebuilt_at) if rig.rebuilt_at else None,
-            "clock": link.get("clock"),
-            "lastHeartbeat": us_of(parse_iso(heard_at)) // 1000 if heard_at else None,
+            "clock": rig.link.get("clock"),
+            "lastHeartbeat": us_of(link.heard_at) // 1000 if link.heard_at else None,
         },
-        "ingest": {**rig.ingest, "lastRefusal": link.get("last_refusal", "")},
+        "ingest": {**rig.ingest, "lastRefusal": rig.link.get("last_refusal", "")},
     }

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from monitoring.nina import messages
 from monitoring.nina.access import find_rig, may_read
+from monitoring.nina.link import is_silent
 from monitoring.nina.models import Rig, RigEvent
 from monitoring.nina.topic import unified_of
 from sessionsite.common import live
@@ -73,6 +74,7 @@ class RigFeed:
     def __init__(self, rig: Rig) -> None:
         self.rig_id, self.topic = rig.pk, f"rig:{rig.slug}"
         self.revision, self.seq = rig.revision, rig.last_seq
+        self.is_silent = is_silent(rig)  # which no revision tells: whoever would write it is gone
         self.readers: dict[Outlet, Identified | None] = {}
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
@@ -106,11 +108,11 @@ class RigFeed:
     def _news(self) -> tuple[list[str], list[str]]:
         """(everything since the last call in order, the newest state alone). Reads the database."""
         rig = Rig.objects.for_messages().filter(pk=self.rig_id).first()
-        if rig is None or rig.revision <= self.revision:
+        if rig is None or (rig.revision <= self.revision and is_silent(rig) == self.is_silent):
             return [], []
         rows = RigEvent.objects.filter(rig=rig, seq__gt=self.seq, seq__lte=rig.last_seq, is_live=True)
         events = list(rows.order_by("seq"))
-        self.revision, self.seq = rig.revision, rig.last_seq
+        self.revision, self.seq, self.is_silent = rig.revision, rig.last_seq, is_silent(rig)
         newest = messages.states(unified_of(rig))
         if not events:
             return newest, newest

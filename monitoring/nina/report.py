@@ -12,6 +12,7 @@ from statistics import mean, median
 from typing import Any
 
 from monitoring.nina.events import Event, scalar, us_of
+from monitoring.nina.link import is_silent, link_of
 from monitoring.nina.machine import Machine
 from monitoring.nina.matching import event_of
 from monitoring.nina.models import Rig, RigEvent, RigGap
@@ -20,6 +21,7 @@ from monitoring.nina.stats import UNKNOWN, exposure_key, image_of
 from monitoring.nina.store import in_order_of_the_night
 from monitoring.nina.topic import rig_now
 from monitoring.nina.unified import iso_us
+from monitoring.nina.wire import RemoteClock
 from sessions_app.models import Session
 from sessions_app.states import Kind
 from sessionsite.common.clock import iso
@@ -236,15 +238,22 @@ def _held_before(events, start: datetime) -> Iterable[RigEvent]:
 def _gaps(rig: Rig, start: datetime, end: datetime) -> list[dict[str, Any]]:
     """Times without a connection to NINA; what happened then its history has told later."""
     gaps = RigGap.objects.filter(rig=rig, begun_at__lt=end).exclude(ended_at__lte=start)
+    times = list(gaps.order_by("begun_at").values_list("begun_at", "ended_at"))
+    if silent_since := _silent_since(rig, end):
+        times.append((silent_since, None))
     return [
-        {
-            "kind": "gap",
-            "label": "connection lost",
-            "from": iso(gap.begun_at),
-            "to": iso(gap.ended_at) if gap.ended_at else None,
-        }
-        for gap in gaps.order_by("begun_at")
+        {"kind": "gap", "label": "connection lost", "from": iso(begun), "to": iso(ended) if ended else None}
+        for begun, ended in times
     ]
+
+
+def _silent_since(rig: Rig, end: datetime) -> datetime | None:
+    """The last sign of life, on NINA's clock, of a listener that died: its gap is stored by the next one."""
+    heard_at = link_of(rig).heard_at
+    if heard_at is None or not is_silent(rig):
+        return None
+    begun_at = RemoteClock.from_json(rig.link.get("clock")).at(heard_at)
+    return begun_at if begun_at < end else None
 
 
 def _saved_later(events, rig: Rig, end: datetime) -> list[Event]:

@@ -34,7 +34,9 @@ class RigStateSerializer(serializers.Serializer):
     site_zone = serializers.CharField()
     is_public = serializers.BooleanField()
     is_listening = serializers.BooleanField(help_text="It has an address and is enabled.")
-    link = ObjectField(help_text="The connection to NINA: status, since, attempts, error, heard_at.")
+    link = ObjectField(
+        help_text="The connection to NINA: status, since, attempts, error, heard_at, heard_until."
+    )
     ingest = ObjectField(help_text="received, accepted, duplicates, malformed, unknown_types, messages.")
     now = MomentField(help_text="On NINA's clock.")
     session = RigSessionSerializer(allow_null=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from monitoring.nina.link import link_json, link_of
 from monitoring.nina.models import Rig, RigEvent
 from monitoring.nina.state import State
-from monitoring.nina.unified import Link, unified
+from monitoring.nina.unified import unified
 from monitoring.nina.wire import RemoteClock
 from sessionsite.common.access import Caller
-from sessionsite.common.clock import iso, parse_iso
+from sessionsite.common.clock import iso
 from sessionsite.common.live import Snapshot, Topic
 
 
@@ -21,13 +22,7 @@ def rig_now(rig: Rig) -> datetime:
 
 def unified_of(rig: Rig) -> dict:
     """The one object of this rig, for the socket, REST and the page."""
-    heard_at = rig.link.get("heard_at")
-    link = Link(
-        status=rig.link.get("status", "disconnected"),
-        attempts=rig.link.get("attempts", 0),
-        heard_at=parse_iso(heard_at) if heard_at else None,
-    )
-    return unified(State.from_json(rig.state), now=rig_now(rig), link=link)
+    return unified(State.from_json(rig.state), now=rig_now(rig), link=link_of(rig))
 
 
 def rig_state(rig: Rig) -> dict:
@@ -40,7 +35,7 @@ def rig_state(rig: Rig) -> dict:
         "site_zone": rig.site_zone,
         "is_public": rig.is_public,
         "is_listening": rig.is_enabled and bool(rig.url),
-        "link": rig.link,
+        "link": link_json(rig),
         "ingest": rig.ingest,
         "now": iso(rig_now(rig)),
         "session": session and {"key": session.key, "state": session.state, "kind": session.kind},

@@ -6,27 +6,18 @@ flat. No key is named `session`: the panel would take the object for another for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from monitoring.nina.events import moment_of, us_of
+from monitoring.nina.link import NEVER_HEARD, Link
 from monitoring.nina.state import DARKS, FLATS, State
 from sessionsite.common.clock import iso
 
 SHOWN_EVENTS = 5  # the panel's list; recent_events has 20
 
 
-@dataclass(frozen=True)
-class Link:
-    """The connection to NINA."""
-
-    status: str = "disconnected"  # connected | connecting | disconnected
-    attempts: int = 0
-    heard_at: datetime | None = None
-
-
-def unified(state: State, *, now: datetime, link: Link = Link()) -> dict[str, Any]:
+def unified(state: State, *, now: datetime, link: Link = NEVER_HEARD) -> dict[str, Any]:
     """The state as the outside world reads it. `now` decides durations and whether a target has expired."""
     events = [_event(event) for event in reversed(state.recent)]
     return {**_flat(state, now, events), **_nested(state, now, link, events)}
@@ -81,7 +72,7 @@ def _nested(state: State, now: datetime, link: Link, events: list[dict]) -> dict
         "connectionStatus": link.status,
         "dataSource": "unified",
         "wsStatus": {
-            "isConnected": link.status == "connected",
+            "isConnected": link.is_heard,
             "reconnectAttempts": link.attempts,
             "lastHeartbeat": us_of(link.heard_at) // 1000 if link.heard_at else None,
         },

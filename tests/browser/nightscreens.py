@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from monitoring.nina.script import Script
 from tests.nina.night import ZONE
-from tests.nina.night import script as recorded_night
+from tests.nina.night import tonight as night_of_now
 from tests.nina.simulated import NinaThread, simulated_nina
 from tests.site.processes import manage
 from tests.waiting import wait_until
@@ -18,13 +16,13 @@ def rigs(stage) -> None:
         _add(stage, "dome-0", nina.url, "New dome")
         _wait(stage, "dome-0", status="connected")
         _shoot(stage, "rig-new", "/rigs/dome-0/")
-    tonight = recorded_night()
-    tonight = tonight.shifted(datetime.now(UTC) - tonight.frames[15].at)
+    tonight = night_of_now(15)
     with simulated_nina(tonight) as nina:
-        _add(stage, "dome-1", nina.url, "Big dome")
+        _add(stage, "dome-1", nina.url, "Big dome", tonight.zone.key)
         _wait(stage, "dome-1", status="connected")
         _happen(stage, nina, tonight.frames[:16])
         _shoot(stage, "rig", "/rigs/dome-1/")
+        stage.shoot("rig-server-lost", "/rigs/dome-1/", before=_lose_the_server)
         unsafe = [frame for frame in tonight.frames if '"IsSafe": false' in frame.text]
         _happen(stage, nina, unsafe)
         _shoot(stage, "rig-unsafe", "/rigs/dome-1/")
@@ -46,8 +44,14 @@ def _shoot(stage, name: str, path: str) -> None:
     stage.shoot(f"{name}-all", path, is_whole=True)
 
 
-def _add(stage, slug: str, url: str, name: str) -> None:
-    words = ("--url", url, "--site-zone", ZONE.key, "--name", name)
+def _lose_the_server(page) -> None:
+    page.context.set_offline(True)
+    page.evaluate("() => dispatchEvent(new Event('offline'))")
+    page.wait_for_function("() => document.querySelector('#rig-link').textContent === 'server not reached'")
+
+
+def _add(stage, slug: str, url: str, name: str, zone: str = ZONE.key) -> None:
+    words = ("--url", url, "--site-zone", zone, "--name", name)
     manage("add_rig", slug, *words, data_dir=stage.server.data_dir)
 
 

@@ -195,6 +195,50 @@ def test_without_sockets_the_page_polls_says_so_and_goes_back_to_sockets(page):
     ]
 
 
+def test_after_a_loss_the_server_is_reached_when_the_page_has_caught_up(page):
+    assert page.evaluate(
+        """async () => {
+          const reached = [client.isReached];
+          const note = () => reached.push(client.isReached);
+          client.subscribe("monitor:a", listener("a"));
+          client.start(); newest().open(); note();
+          snapshot("monitor:a", 1); note();
+          newest().end(1006); note();
+          while (sockets.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+          newest().open(); note();
+          snapshot("monitor:a", 1); note();
+          return reached;
+        }"""
+    ) == [True, True, True, False, False, True]
+
+
+def test_without_sockets_the_server_is_reached_while_it_answers(page):
+    assert page.evaluate(
+        """async () => {
+          const { ApiError } = await import("/static/monitoring/js/api.js");
+          let isAway = true;
+          answers.set("/api/v1/monitors/a/state/", () => {
+            if (isAway) throw new ApiError(0, { code: "unreachable", error: "away" });
+            return { revision: 8, n: 8 };
+          });
+          client.subscribe("monitor:a", listener("a"));
+          client.start(); newest().open(); snapshot("monitor:a", 7);
+          const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
+          const until = async (isTrue) => { while (!isTrue()) await soon(); };
+          for (let tries = 1; tries <= 2; tries += 1) {
+            newest().end(1006);
+            await until(() => sockets.length > tries);
+          }
+          await until(() => asked.length);
+          const reached = [client.isPolling, client.isReached];
+          isAway = false;
+          await until(() => seen.length > 1);
+          await settled();
+          return [...reached, client.isReached];
+        }"""
+    ) == [True, False, True]
+
+
 def test_a_page_out_of_sight_closes_its_socket_and_catches_up_on_return(page):
     assert page.evaluate(
         """() => {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.nina import night
@@ -17,3 +19,18 @@ def rig(organisation):
 @pytest.fixture
 def script():
     return night.script()
+
+
+@pytest.fixture
+def our_clock(monkeypatch):
+    """The clock of this server, which `move_to` sets."""
+
+    class Clock:
+        moment = datetime(2025, 11, 15, tzinfo=UTC)
+
+        def move_to(self, moment: datetime) -> None:
+            self.moment = moment
+
+    ours = Clock()
+    monkeypatch.setattr("sessionsite.common.clock.now", lambda: ours.moment)
+    return ours

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from monitoring.nina.script import Script
+from monitoring.nina.events import LOCAL_STAMPED
+from monitoring.nina.script import Frame, Script, moved
 
 FOLDER = Path(__file__).parent.parent / "payloads" / "nina"
 ZONE = ZoneInfo("Europe/Madrid")
@@ -53,6 +54,36 @@ CHECKPOINTS = [Checkpoint(raw) for raw in EXPECTED["checkpoints"]]
 
 def script(loses_nested: bool = False) -> Script:
     return Script.load(FOLDER, ZONE, loses_nested=loses_nested)
+
+
+def tonight(place: int = 0) -> Script:
+    """The recorded night with that live frame happening now, at a site where it is three in the morning.
+
+    So no noon divides it, whenever the tests run, and no summer time moves what is local to the site.
+    """
+    night, now = script(), datetime.now(UTC)
+    hours = (3 - now.hour + 12) % 24 - 12
+    zone = ZoneInfo(f"Etc/GMT{-hours:+d}")  # whose names count westwards
+    east_of_madrid = timedelta(hours=hours - 1)
+    moved_night = night.shifted(now - night.frames[place].at)
+    return replace(
+        moved_night,
+        history=[_at_site(entry, east_of_madrid) for entry in moved_night.history],
+        frames=[_frame_at_site(frame, east_of_madrid) for frame in moved_night.frames],
+        zone=zone,
+    )
+
+
+def _at_site(entry: dict, east_by: timedelta) -> dict:
+    """The same moment, where a time is written without an offset, on the clock of a site further east."""
+    names = ("TargetEndTime", "WaitEndTime", *(("Time",) if entry["Event"] in LOCAL_STAMPED else ()))
+    return {name: moved(value, east_by) if name in names else value for name, value in entry.items()}
+
+
+def _frame_at_site(frame: Frame, east_by: timedelta) -> Frame:
+    if frame.flat is None:
+        return frame
+    return replace(frame, content={**frame.content, "Response": _at_site(frame.flat, east_by)})
 
 
 def differences(unified: dict, wanted: dict, ingest: dict | None = None) -> dict:

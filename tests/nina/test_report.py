@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -23,21 +24,6 @@ def night(rig, script) -> Session:
     player.rebuild()
     player.play(len(script.frames))
     return Session.objects.order_by("started_at").last()
-
-
-@pytest.fixture
-def our_clock(monkeypatch):
-    """The clock of this server, which `move_to` sets."""
-
-    class Clock:
-        moment = datetime(2025, 11, 15, tzinfo=UTC)
-
-        def move_to(self, moment: datetime) -> None:
-            self.moment = moment
-
-    ours = Clock()
-    monkeypatch.setattr("sessionsite.common.clock.now", lambda: ours.moment)
-    return ours
 
 
 def bearer(token: str) -> dict:
@@ -125,6 +111,18 @@ def test_a_gap_is_shown_by_the_clock_that_nina_had_then(rig, night, our_clock):
     assert gaps_in(session_report(night)) == [("2025-11-15T02:00:00.000Z", "2025-11-15T02:05:00.000Z")]
 
 
+def test_the_time_since_a_listener_died_is_a_gap_before_anybody_takes_over(rig, night, our_clock):
+    died_at = datetime(2025, 11, 15, 1, tzinfo=UTC)
+    our_clock.move_to(died_at)
+    store.set_link(rig.pk, status="connected", heard_at="2025-11-15T01:00:00.000Z")
+    assert gaps_in(session_report(night)) == []
+    our_clock.move_to(died_at + timedelta(minutes=2))
+    assert gaps_in(session_report(night)) == [("2025-11-15T01:00:00.000Z", None)]
+    store.set_link(rig.pk, status="connecting")
+    store.set_link(rig.pk, status="connected", heard_at="2025-11-15T01:02:00.000Z")
+    assert gaps_in(session_report(night)) == [("2025-11-15T01:00:00.000Z", "2025-11-15T01:02:00.000Z")]
+
+
 def test_the_link_keeps_the_times_without_a_connection(rig):
     for status in ("connecting", "connected", "disconnected", "connecting", "connected"):
         store.set_link(rig.pk, status=status)
@@ -150,6 +148,30 @@ def test_the_report_is_json_and_a_page_for_those_who_may_read(
     told = "2025-11-14 19:00 to 2025-11-15 05:57, times of the site (Europe/Madrid)"
     for words in (told, "Heart narrowband", "autofocus failed", "300 s", "Ha"):
         assert words in page.content.decode()
+
+
+def test_the_printed_report_tells_of_guiding_and_of_the_minutes_without_safety(night, client, viewer):
+    client.force_login(viewer)
+    page = client.get(f"/sessions/{night.key}/report/").content.decode()
+    words = re.sub(" +", " ", re.sub(r"<[^>]+>|\s", " ", page))
+    assert "Frames 47, 160 min of exposure; 5 flats, 4 darks" in words
+    assert "Unsafe 100 min Paused 108 min" in words  # 5985 s and 6488 s
+    assert "Guiding 0.76″ mean, 0.75″ median, 1.0″ worst, over 373 min" in words
+    assert "Heart narrowband Guided at 0.79″ mean, 1.0″ worst" in words
+
+
+def test_the_curves_have_a_point_per_frame_in_the_order_of_time(night):
+    series = session_report(night)["series"]
+    assert {name: len(points) for name, points in series.items()} == {
+        "rms": 47,
+        "hfr": 47,
+        "temperature": 56,  # flats and darks too
+    }
+    for points in series.values():
+        assert points == sorted(points, key=lambda point: point[0])
+    assert (series["hfr"][0], series["hfr"][-1]) == ([1763143758000, 1.949738], [1763166322000, 2.230264])
+    assert series["temperature"][0] == [1763143758000, -10.0]
+    assert series["temperature"][-1] == [1763182656100, -9.9]
 
 
 def test_the_page_of_the_session_shows_the_finished_night(night, client, viewer):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
 from monitoring.nina import store
+from monitoring.nina.link import HEARD_FOR
+from monitoring.nina.listener import SIGN_OF_LIFE_S
+from monitoring.nina.models import Rig
 from monitoring.nina.verbs import add_rig, change_rig
+from sessionsite.common import clock
+from sessionsite.common.clock import iso, parse_iso
 from tests.nina.player import Player
 from tests.nina.simulated import simulated_nina
 from tests.nina.test_listener import BEGIN
@@ -103,7 +110,8 @@ def test_the_health_route_tells_true_values(rig, script, client, viewer_token):
     player = Player(rig, script)
     player.rebuild()
     player.play(97)
-    store.set_link(rig.pk, status="connected", last_refusal="not JSON")
+    heard_at = iso(clock.now())
+    store.set_link(rig.pk, status="connected", heard_at=heard_at, last_refusal="not JSON")
     after = client.get(HEALTH, **bearer(viewer_token)).json()
     assert after["status"] == "healthy"
     assert after["backend"]["initialized"] and after["backend"]["ninaConnected"]
@@ -118,6 +126,41 @@ def test_the_health_route_tells_true_values(rig, script, client, viewer_token):
         "messages": 1,
         "lastRefusal": "not JSON",
     }
+
+
+@pytest.fixture
+def dead(rig, our_clock) -> Rig:
+    """A rig whose listener died two minutes ago, while it was connected."""
+    store.set_link(rig.pk, status="connected", error="", heard_at=iso(our_clock.moment))
+    our_clock.move_to(our_clock.moment + timedelta(minutes=2))
+    return change_rig(rig, by="test", is_public=True)
+
+
+def test_a_rig_whose_listener_died_is_not_connected(dead, client):
+    health = client.get(HEALTH).json()
+    assert health["status"] == "degraded" and health["backend"]["ninaConnected"] is False
+    told = {name: health["connection"][name] for name in ("status", "since", "error", "heardAgeSeconds")}
+    assert told == {
+        "status": "disconnected",
+        "since": "2025-11-15T00:00:00.000Z",
+        "error": "the listener of this server gives no sign of life",
+        "heardAgeSeconds": 120.0,
+    }
+    state = client.get(STATE).json()
+    assert state["connectionStatus"] == "disconnected" and state["wsStatus"]["isConnected"] is False
+    followed = client.get("/api/v1/rigs/rig-1/state/").json()
+    assert followed["link"]["status"] == "disconnected" and followed["link"]["heard_until"] is None
+    assert followed["unified"]["connectionStatus"] == "disconnected"
+
+
+def test_a_quiet_connection_stays_connected_from_one_sign_of_life_to_the_next(dead, client, our_clock):
+    assert timedelta(seconds=2 * SIGN_OF_LIFE_S) <= HEARD_FOR  # one may be late
+    store.set_link(dead.pk, heard_at=iso(our_clock.moment))
+    until = client.get("/api/v1/rigs/rig-1/state/").json()["link"]["heard_until"]
+    our_clock.move_to(parse_iso(until) - timedelta(milliseconds=1))
+    assert client.get(HEALTH).json()["status"] == "healthy"
+    our_clock.move_to(parse_iso(until))
+    assert client.get(HEALTH).json()["status"] == "degraded"
 
 
 def test_pages_of_configured_origins_may_read_and_others_may_not(rig, client, settings):

@@ -17,8 +17,11 @@ from websockets.sync.client import connect
 
 from benchmarks.lib.databases import cluster_url, fresh_database
 from monitoring.nina.intake import read_history
+from monitoring.nina.link import HEARD_FOR
+from monitoring.nina.script import Script
 from tests.nina.night import ZONE
 from tests.nina.night import script as recorded_night
+from tests.nina.silence import last_heard
 from tests.nina.simulated import simulated_nina
 from tests.services import own_postgresql, own_redis
 from tests.site.processes import Process, Server, manage, running
@@ -138,8 +141,42 @@ def test_on_postgresql_and_redis_a_dead_worker_is_replaced_and_the_panel_of_a_we
         assert [event["seq"] for event in rows] == list(range(1, 284))
 
 
+def health(server: Server) -> dict:
+    return server.http.get("/api/nina/dome-1/health").json()
+
+
+def test_a_process_without_listeners_tells_that_the_only_listener_was_killed(tmp_path):
+    data_dir = tmp_path / "data"
+    with (
+        simulated_nina(Script([], [], [], ZONE)) as nina,
+        running(Server, data_dir=data_dir, BACKGROUND_LOOPS="0") as server,
+        running(Process, "worker", data_dir=data_dir) as worker,
+    ):
+        manage("add_rig", "dome-1", "--url", nina.url, "--public", data_dir=data_dir)
+        wait_until(lambda: health(server)["status"] == "healthy", within_s=40)
+        with connect(f"ws://127.0.0.1:{server.port}/ws/unified", proxy=None) as panel:
+            assert next_state(panel)["connectionStatus"] == "connected"
+            worker.child.kill()
+            worker.child.wait(10)
+            assert health(server)["backend"]["ninaConnected"], "nobody could write that it ended"
+            last_heard(data_dir, ago_s=HEARD_FOR.total_seconds() - 5)
+            wait_until(lambda: health(server)["status"] == "degraded", within_s=HEARD_FOR.total_seconds())
+            told = health(server)
+            assert told["backend"]["ninaConnected"] is False
+            assert told["connection"]["error"] == "the listener of this server gives no sign of life"
+            while (state := next_state(panel))["connectionStatus"] == "connected":
+                continue
+            assert state["wsStatus"]["isConnected"] is False
+
+
+def next_state(panel) -> dict:
+    while (message := json.loads(panel.recv(timeout=20)))["type"] != "unifiedSession":
+        continue
+    return message["data"]
+
+
 def last_rebuild(server: Server) -> str:
-    return server.http.get("/api/nina/dome-1/health").json()["connection"]["lastRebuild"]
+    return health(server)["connection"]["lastRebuild"]
 
 
 def next_event(panel) -> str:

@@ -7,11 +7,14 @@ import asyncio
 import orjson
 import pytest
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.db import OperationalError, connections
 
-from monitoring.nina import consumers, store
+from monitoring.nina import consumers, link, store
 from monitoring.nina.models import Rig
 from monitoring.nina.verbs import add_rig, change_rig
+from sessionsite.common import clock
+from sessionsite.common.clock import iso, parse_iso, to_epoch_ms
 from tests.nina.night import CHECKPOINTS
 from tests.nina.player import BOOT, Player
 from tests.waiting import PATIENCE_S, in_thread, until
@@ -206,6 +209,29 @@ async def test_a_rig_that_is_not_public_needs_a_token(rig, viewer_token, foreign
     assert (await named.next())["type"] == "connection"
 
 
+async def test_a_login_cookie_opens_a_panel_from_our_own_pages_alone_and_until_the_logout(
+    rig, viewer, client, panel, monkeypatch
+):
+    monkeypatch.setattr(consumers, "RIGHTS_S", 0.05)
+    await in_thread(client.force_login, viewer)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    for origin in ({"origin": "https://elsewhere.example"}, {}):
+        refused = await panel(cookie=cookie, **origin)
+        await refused.send('{"type": "hello"}')
+        assert await refused.closed() == 4401
+    socket = await panel(cookie=cookie, origin="http://testserver")
+    assert (await socket.next())["data"]["rig"] == "rig-1"
+    await socket.next("sessionUpdate")
+    await in_thread(client.logout)
+    assert await socket.closed() == 4401
+
+
+async def test_the_login_cookie_of_another_organisation_finds_no_rig(rig, stranger, client, panel):
+    await in_thread(client.force_login, stranger)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    assert await (await panel(cookie=cookie, origin="http://testserver")).closed() == 4404
+
+
 async def test_the_public_setting_opens_one_rig_and_names_it(organisation, rig, settings, panel):
     other = await in_thread(add_rig, organisation, slug="rig-2", by="test")
     settings.NINA_PUBLIC = "rig-2"
@@ -239,7 +265,8 @@ def test_a_reader_that_is_far_behind_gets_the_newest_state_only():
 
 
 async def test_a_link_that_breaks_is_in_the_state(public_rig, panel):
-    await in_thread(store.set_link, public_rig.pk, status="connected")
+    heard_at = iso(clock.now())
+    await in_thread(store.set_link, public_rig.pk, status="connected", heard_at=heard_at)
     socket = await panel()
     state = (await socket.next("unifiedSession"))["data"]
     assert state["connectionStatus"] == "connected" and state["wsStatus"]["isConnected"] is True
@@ -247,7 +274,21 @@ async def test_a_link_that_breaks_is_in_the_state(public_rig, panel):
     await socket.next("unifiedSession")
     broken = (await socket.next("sessionUpdate"))["data"]
     assert broken["connectionStatus"] == "disconnected"
-    assert broken["wsStatus"] == {"isConnected": False, "reconnectAttempts": 2, "lastHeartbeat": None}
+    last_ms = to_epoch_ms(parse_iso(heard_at))
+    assert broken["wsStatus"] == {"isConnected": False, "reconnectAttempts": 2, "lastHeartbeat": last_ms}
+
+
+async def test_a_panel_is_told_that_the_listener_died_though_nobody_writes_it(public_rig, panel, our_clock):
+    await in_thread(store.set_link, public_rig.pk, status="connected", heard_at=iso(our_clock.moment))
+    socket = await panel()
+    await socket.next("sessionUpdate")
+    our_clock.move_to(our_clock.moment + link.HEARD_FOR)
+    await socket.next("unifiedSession")
+    lost = (await socket.next("sessionUpdate"))["data"]
+    assert (lost["connectionStatus"], lost["wsStatus"]["isConnected"]) == ("disconnected", False)
+    await in_thread(store.set_link, public_rig.pk, heard_at=iso(our_clock.moment))
+    await socket.next("unifiedSession")
+    assert (await socket.next("sessionUpdate"))["data"]["connectionStatus"] == "connected"
 
 
 def test_the_epoch_of_the_rig_is_untouched_by_readers(rig):

@@ -34,6 +34,8 @@ export class LiveClient extends EventTarget {
     this.socket = null;
     this.attempt = 0;
     this.isPolling = false;
+    this.isAnswered = false; // the last poll was
+    this.isReached = true; // what is shown is what the server knows; after a loss not before it has caught up
     this.truthAt = null; // ms of the last frame or answered poll
     this.isStarted = false;
   }
@@ -173,6 +175,7 @@ export class LiveClient extends EventTarget {
   #startPolling() {
     if (this.isPolling) return;
     this.isPolling = true;
+    this.isAnswered = false;
     this.#poll();
   }
 
@@ -182,20 +185,26 @@ export class LiveClient extends EventTarget {
   }
 
   async #poll() {
+    let isAnswered = false;
     for (const feed of [...this.feeds.values()].filter((each) => each.isPolled && stateAddress(each.topic))) {
       try {
         await feed.poll();
         this.truthAt = Date.now();
+        isAnswered = true;
       } catch (refusal) {
         if (!(refusal instanceof ApiError)) throw refusal; // a mistake of this page, not of the network
       }
     }
+    this.isAnswered = isAnswered;
     if (!this.isPolling) return;
     this.nextPoll = setTimeout(() => this.#poll(), POLL_MS);
     this.#changed();
   }
 
   #changed() {
+    const { word, isPolling } = this.status;
+    if (word === "live" || (isPolling && this.isAnswered)) this.isReached = true;
+    else if (word !== "catching up") this.isReached = false;
     this.dispatchEvent(new Event("status"));
   }
 }

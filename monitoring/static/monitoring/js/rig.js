@@ -18,7 +18,7 @@ let offsetMs = Date.parse(rig.now) - Date.now(); // NINA's clock may differ from
 
 const nowAtRig = () => Date.now() + offsetMs;
 /** Until when what goes on in the night is drawn: its end, and no longer than anything is known of. */
-const knownUntil = () => Math.min(rig.is_listening ? nowAtRig() : Date.parse(rig.unified.lastUpdate ?? night.to), Date.parse(night.to));
+const knownUntil = () => Math.min(rig.is_listening ? nowAtRig() - ageOfTruth() : Date.parse(rig.unified.lastUpdate ?? night.to), Date.parse(night.to));
 const known = (value, unit = "") => (value === null || value === undefined ? "–" : `${value}${unit}`);
 
 function show(newer) {
@@ -26,7 +26,6 @@ function show(newer) {
   rig = newer;
   offsetMs = Date.parse(rig.now) - Date.now();
   const state = rig.unified;
-  find("#rig-chip").replaceChildren(chip(rig.is_listening ? STATES[state.session_state] ?? "idle" : "ended", state.session_state));
   showSafety(state.safe, wasSafe);
   showTarget(state);
   const { subsystem, state: word } = state.activity;
@@ -42,7 +41,28 @@ function show(newer) {
   tick();
 }
 
-const isHeard = () => rig.is_listening && rig.link.status === "connected";
+/** ms since this page knew what its server knows; 0 while it reaches it. */
+function ageOfTruth() {
+  return live.isReached ? 0 : Date.now() - (live.truthAt ?? performance.timeOrigin);
+}
+
+/** The connection to NINA as the server last told it; without a further sign of life it lasts until `heard_until`. */
+function linkNow() {
+  const isSilent = rig.link.status === "connected" && !(serverNow() - ageOfTruth() < Date.parse(rig.link.heard_until));
+  return isSilent ? { ...rig.link, status: "disconnected", error: "the listener of this server gives no sign of life" } : rig.link;
+}
+
+const isHeard = () => live.isReached && rig.is_listening && linkNow().status === "connected";
+const isLost = () => rig.is_listening && !isHeard();
+
+function drawChip() {
+  const state = rig.unified.session_state;
+  const [mark, word] = isLost() && rig.link.heard_at ? ["lost", `was ${state}`] : [rig.is_listening ? STATES[state] ?? "idle" : "ended", state];
+  const place = find("#rig-chip");
+  if (place.dataset.shape === `${mark} ${word}`) return;
+  place.dataset.shape = `${mark} ${word}`;
+  place.replaceChildren(chip(mark, word));
+}
 
 function showSafety({ isSafe }, wasSafe) {
   drawSafety();
@@ -52,18 +72,19 @@ function showSafety({ isSafe }, wasSafe) {
   }
 }
 
-/** What was safe when NINA was last heard is unknown now; an alarm stays one. */
+/** What was safe when NINA, or the server, was last heard is unknown now; an alarm stays one. */
 function drawSafety() {
   const { isSafe, time } = rig.unified.safe;
   const word = isSafe === null || (isSafe && !isHeard()) ? "unknown" : isSafe ? "safe" : "unsafe";
   const banner = find("#rig-safety");
-  const shape = `${word} ${isSafe} ${time} ${isHeard()}`;
+  const then = live.isReached ? " when NINA was last heard" : " when the server was last reached";
+  const shape = `${word} ${isSafe} ${time} ${isHeard()} ${then}`;
   if (banner.dataset.shape === shape) return;
   Object.assign(banner.dataset, { safety: word, shape });
   const since = time ? [" since ", timeElement(time)] : [];
   if (isSafe === null) banner.replaceChildren("Safety unknown: the monitor has said nothing yet");
-  else if (word === "unknown") banner.replaceChildren("Safety unknown: safe", ...since, " when NINA was last heard");
-  else banner.replaceChildren(isSafe ? "Safe" : "Unsafe", ...since, ...(isHeard() ? [] : [" when NINA was last heard"]));
+  else if (word === "unknown") banner.replaceChildren("Safety unknown: safe", ...since, then);
+  else banner.replaceChildren(isSafe ? "Safe" : "Unsafe", ...since, ...(isHeard() ? [] : [then]));
 }
 
 function showTarget({ target, target_coordinates: coordinates }) {
@@ -102,23 +123,37 @@ function showSession(session) {
   }
 }
 
-/** Elapsed time, and how old the truth is when the connection to NINA is lost. */
+/** Elapsed time, and what is lost: the connection to NINA, or this page's to its server. */
 function tick() {
   const { start_time: start, end_time: ended, lastUpdate: newest } = rig.unified;
   const end = ended ?? (rig.is_listening ? null : newest);
   const until = end ? Date.parse(end) : nowAtRig();
   setText(find("#rig-elapsed"), start ? formatElapsed(until - Date.parse(start)) : "");
-  const { status, since, heard_at: heardAt, error } = rig.link;
-  const isLost = rig.is_listening && !isHeard();
-  setText(find("#rig-link"), rig.is_listening ? `NINA ${status ?? "not asked yet"}` : "not listening");
-  const lost = find("#rig-lost");
-  lost.hidden = !isLost || !since;
-  find(".rig").classList.toggle("is-old", isLost);
+  find(".rig").classList.toggle("is-old", isLost());
+  setText(find("#rig-link"), linkWords());
+  drawChip();
   drawSafety();
-  if (!lost.hidden) {
-    const age = heardAt ? ` What is shown is ${formatAge(serverNow() - Date.parse(heardAt))} old.` : "";
-    setText(lost, `The connection to NINA is lost${error ? ` (${error})` : ""}.${age}`);
-  }
+  showLost();
+  if (wasLost !== isLost() && live.isReached) readNightSoon(); // what is lost is a gap in it
+  wasLost = isLost();
+}
+
+function linkWords() {
+  if (!rig.is_listening) return "not listening";
+  if (!live.isReached) return "server not reached";
+  return rig.link.since ? `NINA ${linkNow().status}` : "NINA not asked yet";
+}
+
+/** What is lost, and how old the truth is; the age ticks in an element that no screen reader repeats. */
+function showLost() {
+  const { status, since, heard_at: heardAt, error } = linkNow();
+  const { isReached } = live;
+  find("#rig-lost").hidden = !isLost() || (isReached && !since);
+  if (!isLost()) return;
+  const nina = heardAt ? "The connection to NINA is lost" : "NINA was not reached yet";
+  setText(find("#rig-lost-words"), isReached ? `${nina}${error ? ` (${error})` : ""}.` : "This page does not reach its server.");
+  const knownAt = status === "connected" ? serverNow() - ageOfTruth() : Date.parse(heardAt);
+  setText(find("#rig-age"), Number.isNaN(knownAt) ? "" : `What is shown is ${formatAge(serverNow() - knownAt)} old.`);
 }
 
 function readNightSoon() {
@@ -149,7 +184,9 @@ async function refresh() {
 find("#rig-refresh").hidden = !may("control") || !rig.is_listening;
 find("#rig-refresh").addEventListener("click", refresh);
 document.addEventListener("zonechange", () => showNight(night, knownUntil()));
+let wasLost = isLost();
 show(rig);
 showNight(night, knownUntil());
 everySecond(tick);
+live.addEventListener("status", tick);
 live.subscribe(`rig:${rig.slug}`, { state: (state) => { show(state); readNightSoon(); } });
