@@ -12,6 +12,7 @@ from typing import Any
 from monitoring.nina.events import moment_of, us_of
 from monitoring.nina.link import NEVER_HEARD, Link
 from monitoring.nina.state import DARKS, FLATS, State
+from monitoring.nina.stats import exposure_key
 from sessionsite.common.clock import iso
 
 SHOWN_EVENTS = 5  # the panel's list; recent_events has 20
@@ -127,11 +128,14 @@ def _last_image(state: State) -> dict[str, Any] | None:
 def activity(state: State) -> dict[str, Any]:
     """What is going on: darks before flats, autofocus, guiding, mount; nulls when nothing is."""
     if state.fsm == DARKS:
-        darks = _darks(state)
-        details = {"exposureTime": darks["currentExposureTime"], "totalImages": darks["totalImages"]}
-        details |= {"exposureCount": state.darks["groups"].get(f"{state.darks['exposure_s'] or 0:g}", 0)}
-        details |= {"totalExposures": len(state.darks["groups"])}
-        return _activity("darks", "capturing_darks", state.darks["started_us"], details)
+        darks = state.darks
+        details = {
+            "exposureTime": darks["exposure_s"],
+            "exposureCount": darks["groups"].get(exposure_key(darks["exposure_s"]), 0),
+            "totalExposures": len(darks["groups"]),
+            "totalImages": darks["count"],
+        }
+        return _activity("darks", "capturing_darks", darks["started_us"], details)
     if state.fsm == FLATS:
         word = "capturing_flats" if state.flats["count"] else "calibrating_flats"
         return _activity("flats", word, state.flats["started_us"])

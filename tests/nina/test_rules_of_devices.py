@@ -195,6 +195,19 @@ ACTIVITIES = [
             "darks", "capturing_darks", 31, exposureTime=60, exposureCount=3, totalExposures=2, totalImages=4
         ),
     ),
+    rule(
+        "R17 darks of an unknown exposure are counted too",
+        [starts(), saves(91, "DARK", ExposureTime="NaN")],
+        does(
+            "darks",
+            "capturing_darks",
+            91,
+            exposureTime=None,
+            exposureCount=1,
+            totalExposures=1,
+            totalImages=1,
+        ),
+    ),
     *[
         rule(f"R17 {name} ends autofocus", [*FOCUSING, tells(name, 60)], does("guiding", "guiding", 20))
         for name in ("AUTOFOCUS-FINISHED", "ERROR-AF", "GUIDER-START")
