@@ -16,9 +16,7 @@ from sessionsite.common.errors import DomainError
 
 BODY_BYTES = 64 * 1024 * 1024  # of a history that has grown for weeks
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-BRIEFLY = httpx.Timeout(
-    5.0
-)  # for an answer of one line: a NINA that hangs keeps a refresh waiting for all of them
+BRIEFLY = httpx.Timeout(5.0)  # for an answer of one line: a refresh waits for all of them
 SAME_CLOCK_S = 1.0  # closer than this, NINA's clock is taken for ours
 SPEED_HEADER = "x-clock-speed"  # a simulator says how fast its time runs
 
