@@ -2,8 +2,8 @@
 
 import os
 
-from benchmarks.lib.ours.objects import count_into_file
+from benchmarks.lib.ours.memory import tell_memory
 from sessionsite.settings import *  # noqa: F403
 
 ASGI_APPLICATION = os.environ.get("BENCH_APPLICATION", "sessionsite.asgi.application")
-count_into_file()
+tell_memory()
