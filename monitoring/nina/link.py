@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from monitoring.nina.models import Rig
 from sessionsite.common import clock
 from sessionsite.common.clock import iso, parse_iso
+
+if TYPE_CHECKING:  # the object for panels is made without a database, too
+    from monitoring.nina.models import Rig
 
 HEARD_FOR = timedelta(seconds=60)  # a listener gives a sign of life every 30 s, however quiet its NINA is
 SILENT = "the listener of this server gives no sign of life"
