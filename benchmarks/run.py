@@ -29,6 +29,7 @@ PROGRAMS = {
     "watched-reaper": ("watched", ["--parts", "reap,reap-two"]),
     "mixed": ("mixed", []),
     "deflate": ("deflate", []),
+    "rig": ("rig_night", ["--parts", "latency,burst"]),
     "crash": ("crash", ["--pictures", "100000"]),
     "crash-postgresql": ("crash", ["--database", "own"]),
 }
