@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -55,6 +56,7 @@ def stand_still(pid: int, data_dir) -> None:
 
     def is_still() -> bool:
         os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: has_stopped(pid), within_s=20, what="every thread has stopped")
         try:
             with closing(sqlite3.connect(file, timeout=1, isolation_level=None)) as database:
                 database.execute("BEGIN IMMEDIATE")
@@ -65,6 +67,15 @@ def stand_still(pid: int, data_dir) -> None:
         return True
 
     wait_until(is_still, within_s=20, what="a moment without a write")
+
+
+def has_stopped(pid: int) -> bool:
+    """The signal only asks: a thread that runs meanwhile may still begin to write."""
+    try:
+        stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except FileNotFoundError:  # a thread has just ended
+        return False
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def stored(server: Server) -> list[dict]:
