@@ -12,7 +12,7 @@ from benchmarks.lib.rig.days import until_over
 from benchmarks.lib.rig.growth import growth, watch
 from benchmarks.lib.rig.judging import compared, events_of
 from benchmarks.lib.rig.recording import history_of, live_night, nothing_happens
-from benchmarks.lib.rig.report import MALLOC_MIB, OBJECTS_PER_EVENT
+from benchmarks.lib.rig.report import DAY_SLOPE_MIB, MALLOC_MIB, OBJECTS_PER_EVENT
 from monitoring.nina.simulator import SimulatedNina
 from sessionsite.common.clock import iso
 
@@ -75,12 +75,15 @@ def test_a_server_that_keeps_nothing_does_not_grow():
     found = growth(samples(), speed=60)
     assert (found["objects_per_event"], found["last_quarter_malloc_mib"]) == (0, 0)
     assert (found["last_quarter_own_mib"], found["slope_mib_per_simulated_hour"]) == (0, 0)
+    assert found["used_slope_mib_per_simulated_hour"] == 0
 
 
 def test_a_server_that_keeps_the_smallest_event_is_beyond_both_limits():
-    found = growth(samples(objects=6, malloc_mib=1 / 400), speed=60)
+    found = growth(samples(objects=6, malloc_mib=1 / 400, used_mib=1 / 1600), speed=60)
     assert found["objects_per_event"] == 6 > OBJECTS_PER_EVENT["day"]
     assert found["last_quarter_malloc_mib"] == 1 > MALLOC_MIB
+    assert found["used_slope_mib_per_simulated_hour"] == pytest.approx(0.3)
+    assert DAY_SLOPE_MIB < 0.3
 
 
 @pytest.mark.parametrize("is_work", [True, False])

@@ -69,7 +69,10 @@ def growth(samples: list[dict], speed: float) -> dict:
         _of_each(quarters, f"{name}_mib", median) for name in ("malloc", "sqlite", "own", "used")
     ]
     events = max(quarters[3][-1]["events"] - quarters[1][-1]["events"], 1)
-    slope = slope_of([(sample["at_s"], sample["own_mib"]) for sample in samples[cuts[2] :]]) * 3600
+    own_slope, used_slope = [
+        slope_of([(sample["at_s"], sample[f"{name}_mib"]) for sample in samples[cuts[2] :]]) * 3600
+        for name in ("own", "used")
+    ]
     return {
         "objects": objects, "malloc_mib": malloc, "own_mib": own, "used_mib": used, "sqlite_mib": sqlite,
         "objects_per_event": round((objects[3] - objects[1]) / events, 2),
@@ -77,8 +80,9 @@ def growth(samples: list[dict], speed: float) -> dict:
         "last_quarter_own_mib": round(own[3] - own[2], 3),
         "last_quarter_used_mib": round(used[3] - used[2], 3),
         "last_quarter_events": quarters[3][-1]["events"] - quarters[2][-1]["events"],
-        "slope_mib_per_real_hour": round(slope, 3),
-        "slope_mib_per_simulated_hour": round(slope / speed, 4),
+        "slope_mib_per_real_hour": round(own_slope, 3),
+        "slope_mib_per_simulated_hour": round(own_slope / speed, 4),
+        "used_slope_mib_per_simulated_hour": round(used_slope / speed, 4),
     }  # fmt: skip
 
 
