@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from datetime import datetime, timedelta
+from bisect import bisect_right
+from collections.abc import Container, Iterable, Sequence
+from datetime import timedelta
 
 from django.db.models import F
 
@@ -128,28 +129,36 @@ def write_journal(session: Session, events: Iterable[tuple[int, Event]]) -> None
 
 
 def write_outside(rig: Rig, events: Iterable[tuple[int, Event]], *, new: Container[int]) -> None:
-    """Events without a session are told in the one before, since who reads of that night looks there.
+    """Events without a session, in order, are told in the one before: who reads of that night looks there.
 
     A change of safety before any session stands in the audit trail; `new` numbers were stored just now, so
     that each is written there once.
     """
+    notable = [(seq, event) for seq, event in events if _told(event)]
     told_in: dict[Session, list[tuple[int, Event]]] = {}
-    for seq, event in events:
-        told = _told(event)
-        session = _session_before(rig, event.at) if told else None
+    for (seq, event), session in zip(notable, _sessions_before(rig, notable), strict=True):
         if session is not None:
             told_in.setdefault(session, []).append((seq, event))
-        elif told and event.type == "SAFETY-CHANGED" and seq in new:
-            after = {"is_safe": event.payload["IsSafe"], "at": iso(event.at), "event": seq}
-            audit(rig.monitor.organisation, told[0], rig.monitor, by=BY, after=after)
+        elif event.type == "SAFETY-CHANGED" and seq in new:
+            kind, detail = _told(event)
+            after = {"is_safe": detail["is_safe"], "at": iso(event.at), "event": seq}
+            audit(rig.monitor.organisation, kind, rig.monitor, by=BY, after=after)
     for session, entries in told_in.items():
         write_journal(session, entries)
 
 
-def _session_before(rig: Rig, at: datetime) -> Session | None:
-    """The session of this rig that had begun last at that moment."""
-    before = Session.objects.filter(monitor=rig.monitor, started_at__lte=at)
-    return before.order_by("-started_at", "-pk").first()
+def _sessions_before(rig: Rig, events: Sequence[tuple[int, Event]]) -> list[Session | None]:
+    """The session of this rig that had begun last at each of these events, which are in order."""
+    if not events:
+        return []
+    first, last = events[0][1].at, events[-1][1].at
+    of_rig = Session.objects.filter(monitor=rig.monitor).order_by("started_at", "pk")
+    sessions = [*of_rig.filter(started_at__lte=first).reverse()[:1]]
+    if last > first:
+        sessions += of_rig.filter(started_at__gt=first, started_at__lte=last)
+    begins = [session.started_at for session in sessions]
+    places = [bisect_right(begins, event.at) for _, event in events]
+    return [sessions[place - 1] if place else None for place in places]
 
 
 def correct_journal(rig: Rig, moved: Iterable[tuple[int, Event]]) -> None:

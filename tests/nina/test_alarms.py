@@ -106,3 +106,13 @@ def test_an_alarm_between_two_nights_is_told_in_the_first_however_late_it_is_rea
     rebuilt(rig, *nights)
     first, _ = Session.objects.order_by("started_at")
     assert journalled() == [("became_unsafe", first)] and audited() == []
+
+
+def test_each_alarm_of_a_long_history_is_told_in_the_night_before_it(rig):
+    alarms = [entry("SAFETY-CHANGED", minute, IsSafe=minute != 0) for minute in (0, 100, 200)]
+    bounds = [entry(f"SEQUENCE-{word}", at) for at, word in
+              ((10, "STARTING"), (90, "FINISHED"), (110, "STARTING"), (190, "FINISHED"))]  # fmt: skip
+    rebuilt(rig, *alarms, *bounds)
+    first, second = Session.objects.order_by("started_at")
+    assert audited() == TOLD[:1]
+    assert journalled() == [("became_safe", first), ("became_safe", second)]
