@@ -23,7 +23,6 @@ async def test_live_frames_are_taken_while_the_history_cannot_be_read(rig, scrip
     nina = SimulatedNina(script, begins_at=BEGIN)
     history, nina.history = nina.history, "no list"
     async with nina.serving(), listening(rig, nina):
-        nina.sent += 0
         nina.send_raw(script.frames[0].text)
         found = await holds(rig, lambda rig: rig.last_seq == 1)
         assert found.link["seed_error"]
