@@ -137,6 +137,23 @@ def test_a_lost_answer_makes_no_second_box(page, people, cameras, picture):
     people.forgive("ERR_FAILED")
 
 
+def test_what_waited_behind_a_slow_answer_is_not_taken_for_a_clash(page, cameras, picture):
+    held = []
+    page.route("**/api/v1/images/*/tags/", lambda route: held.append(route))
+    page.get_by_role("button", name="Draw a box").click()
+    with page.expect_request("**/api/v1/images/*/tags/"):
+        drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    page.keyboard.press("Escape")
+    page.get_by_label("Comment on the review").fill("a reflection?")
+    page.get_by_label("Comment on the review").press("Enter")
+    page.locator("h1").click()
+    page.keyboard.press("d")
+    held[0].continue_()
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    now = cameras.call("GET", f"images/{picture}/")
+    assert (now["review"], now["review_comment"], len(now["tags"])) == ("doubtful", "a reflection?", 2)
+
+
 def point_on(page, x: float, y: float) -> tuple[float, float]:
     frame = page.locator(".viewer-stage").bounding_box()
     return frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]

@@ -11,6 +11,7 @@ import { keep, newTagKey } from "./outbox.js";
 
 const SIDES = ["x", "y", "w", "h"];
 const NUDGE_MS = 350; // steps by key within this time are one change
+const ON_PICTURE = new Set(["image", "verb"]); // their revision is the picture's, not a box's
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000];
 const pick = (names, from) => Object.fromEntries(names.map((name) => [name, from[name]]));
 const isSame = (one, other, names) => names.every((name) => one[name] === other[name]);
@@ -162,6 +163,7 @@ export class Edits {
   async #attempt(op) {
     this.sending = op;
     op.tries = (op.tries ?? 0) + 1;
+    op.from = this.#revision();
     try {
       await SEND[op.kind].call(this, op);
       this.tries = 0;
@@ -274,8 +276,21 @@ export class Edits {
     if (tag) for (const each of this.ops) if (each !== op && each.key === tag.key) each.revision = tag.revision;
   }
 
-  get answered() {
-    return (headers) => { this.floor = Math.max(this.floor, Number(headers.get("Image-Revision")) || 0); };
+  /** The server has `op` in the picture's `revision`. Was nobody in between, what waits behind it starts from there. */
+  reached(op, revision) {
+    this.floor = Math.max(this.floor, revision);
+    if (revision !== op.from + 1) return;
+    for (const each of this.ops) if (ON_PICTURE.has(each.kind) && each.revision === op.from) each.revision = revision;
+  }
+
+  answered(op) {
+    return (headers) => this.reached(op, Number(headers.get("Image-Revision")) || 0);
+  }
+
+  /** The same for an answer that is the whole picture. */
+  savedPicture(op, image) {
+    this.reached(op, image.revision);
+    this.take(image);
   }
 
   #say(word, text, code = "") {
@@ -286,20 +301,20 @@ export class Edits {
 
 const SEND = {
   async add(op) {
-    this.saved(op, await post(`/api/v1/images/${this.base.key}/tags/`, { key: op.key, label: op.label, ...op.box }, { headers: this.answered }));
+    this.saved(op, await post(`/api/v1/images/${this.base.key}/tags/`, { key: op.key, label: op.label, ...op.box }, { headers: this.answered(op) }));
   },
   async change(op) {
-    this.saved(op, await patch(`/api/v1/tags/${op.key}/`, op.fields, { revision: op.revision, headers: this.answered }));
+    this.saved(op, await patch(`/api/v1/tags/${op.key}/`, op.fields, { revision: op.revision, headers: this.answered(op) }));
   },
   async remove(op) {
-    await remove(`/api/v1/tags/${op.key}/`, { revision: op.revision, headers: this.answered });
+    await remove(`/api/v1/tags/${op.key}/`, { revision: op.revision, headers: this.answered(op) });
     this.saved(op, null);
   },
   async image(op) {
-    this.take(await patch(`/api/v1/images/${this.base.key}/`, op.fields, { revision: op.revision }));
+    this.savedPicture(op, await patch(`/api/v1/images/${this.base.key}/`, op.fields, { revision: op.revision }));
   },
   async verb(op) {
-    this.take(await post(`/api/v1/images/${this.base.key}/${op.verb}/`, {}, { revision: op.revision }));
+    this.savedPicture(op, await post(`/api/v1/images/${this.base.key}/${op.verb}/`, {}, { revision: op.revision }));
   },
 };
 
