@@ -148,28 +148,69 @@ def test_while_redis_is_away_nobody_is_refused():
     assert [store.take([Wanted("one", 1, 1)])[0].granted for _ in range(3)] == [1, 1, 1]
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_those_who_ask_at_the_same_time_share_a_question():
-    asked = []
-    may_answer = threading.Event()
+class Counter:
+    """A store that grants, and notes what it is asked; a slow one waits for `may_answer`."""
 
-    def ask(wanted):
-        asked.append([(each.name, each.count) for each in wanted])
-        may_answer.wait(30)
+    def __init__(self, *, is_quick: bool) -> None:
+        self.is_quick = is_quick
+        self.asked: list[list[tuple[str, int]]] = []
+        self.may_answer = threading.Event()
+
+    def take(self, wanted):
+        self.asked.append([(each.name, each.count) for each in wanted])
+        assert self.is_quick or self.may_answer.wait(30)
         return [Taken(min(each.count, each.limit), 9.0) for each in wanted]
 
-    gathered = Gathered(ask)
+
+@pytest.mark.django_db(transaction=True)
+async def test_those_who_come_while_a_slow_counter_is_asked_share_the_next_question():
+    counter = Counter(is_quick=False)
+    gathered = Gathered(lambda: counter)
     first = asyncio.create_task(gathered.take("a", 5))
-    while not asked:
+    while not counter.asked:
         assert not first.done()
         await asyncio.sleep(0)
     others = [asyncio.create_task(gathered.take("a", 5)) for _ in range(7)]
     others.append(asyncio.create_task(gathered.take("b", 5)))
     await asyncio.sleep(0)
-    may_answer.set()
+    counter.may_answer.set()
     assert (await first).granted == 1
     assert [taken.granted for taken in await asyncio.gather(*others)] == [1] * 5 + [0, 0] + [1]
-    assert asked == [[("a", 1)], [("a", 7), ("b", 1)]]
+    assert counter.asked == [[("a", 1)], [("a", 7), ("b", 1)]]
+
+
+async def test_those_who_come_in_one_turn_of_the_loop_share_a_question_to_a_quick_counter():
+    counter = Counter(is_quick=True)
+    gathered = Gathered(lambda: counter)
+    taken = await asyncio.gather(*[gathered.take("a", 5) for _ in range(7)], gathered.take("b", 5))
+    assert [each.granted for each in taken] == [1] * 5 + [0, 0] + [1]
+    assert (await gathered.take("a", 5)).granted == 1
+    assert counter.asked == [[("a", 7), ("b", 1)], [("a", 1)]]
+
+
+async def test_an_asker_that_is_gone_leaves_the_others_their_answer():
+    counter = Counter(is_quick=True)
+    gathered = Gathered(lambda: counter)
+    gone, stays = (asyncio.create_task(gathered.take("a", 5)) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (await stays).granted == 1
+    assert gone.cancelled() and counter.asked == [[("a", 2)]]
+
+
+async def test_a_counter_that_breaks_is_an_error_of_each_who_asked_and_of_nobody_after():
+    class Broken(Counter):
+        def take(self, wanted):
+            super().take(wanted)
+            if len(self.asked) == 1:
+                raise OSError("broken")
+            return [Taken(each.count) for each in wanted]
+
+    counter = Broken(is_quick=True)
+    gathered = Gathered(lambda: counter)
+    found = await asyncio.gather(*[gathered.take("a", 5) for _ in range(2)], return_exceptions=True)
+    assert [type(each) for each in found] == [OSError, OSError]
+    assert (await gathered.take("a", 5)).granted == 1
 
 
 # --- the requests ---------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ WORDS = {ORDINARY: "requests", EXPORTS: "exports", INGEST: "uploads"}
 REFUSED_MAX = 10_000
 
 _refused_until: dict[Hashable, float] = {}  # of the monotonic clock
-_gathered = Gathered(lambda wanted: store().take(wanted))
+_gathered = Gathered(store)
 
 
 def limit_of(scope: str) -> int:
@@ -56,13 +56,8 @@ def admit(caller: Caller, scope: str = ORDINARY) -> None:
 
 
 async def admit_async(caller: Caller, scope: str = ORDINARY) -> None:
-    """The same for lanes on the event loop, which waits for nothing slower than a file in memory.
-
-    Those who come while a slower counter is asked share the next question.
-    """
-    if store().is_quick:
-        admit(caller, scope)
-    elif (name := name_of(caller, scope)) is not None:
+    """The same for lanes on the event loop: those who come together share one question to the counter."""
+    if (name := name_of(caller, scope)) is not None:
         _check_refused(name, scope)
         _settle(name, scope, await _gathered.take(name, limit_of(scope)))
 
