@@ -46,6 +46,15 @@ async def in_thread(func: Callable, *args, **kwargs):
     return await asyncio.get_running_loop().run_in_executor(_threads, _then_close, call)
 
 
+async def until_read(read: Callable, is_true: Callable[[object], object], within_s: float = PATIENCE_S):
+    """What `read()`, which uses the database, returns once `is_true` of it."""
+    end = time.monotonic() + within_s
+    while not is_true(found := await in_thread(read)):
+        assert time.monotonic() < end, f"not within {within_s} s: {is_true} of {vars(found)}"
+        await asyncio.sleep(STEP_S)
+    return found
+
+
 LIVE_TASKS = ("close", "feed", "hub", "pump", "relay", "socket", "stream")
 
 

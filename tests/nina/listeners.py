@@ -10,7 +10,7 @@ from django.db import connections
 
 from monitoring.nina.listener import RigListener
 from monitoring.nina.models import Rig
-from tests.waiting import in_thread, until
+from tests.waiting import in_thread, until, until_read
 
 BEGIN = datetime(2025, 11, 14, 23, 46, 30, tzinfo=UTC)  # just before the first live frame
 
@@ -53,11 +53,7 @@ async def status(rig, word: str) -> None:
 
 async def holds(rig, is_true) -> Rig:
     """The rig once something is true of it."""
-    for _ in range(2000):
-        if is_true(found := await fresh(rig)):
-            return found
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"never true: {found.link} {found.ingest} {found.last_seq}")
+    return await until_read(lambda: Rig.objects.for_messages().get(pk=rig.pk), is_true)
 
 
 def played(nina, frames) -> None:
