@@ -8,7 +8,7 @@ class MonitoringConfig(AppConfig):
     def ready(self):
         from monitoring.api.rosepetal.shapes import register_dialects
         from monitoring.jobs.messages import JobTopic
-        from monitoring.jobs.runner import keep_running
+        from monitoring.jobs.runner import LOOK_S, keep_running, look_for_jobs
         from monitoring.jobs.verbs import forget_old_jobs
         from monitoring.nina.keeper import keep_listening
         from monitoring.nina.topic import RigTopic
@@ -26,6 +26,7 @@ class MonitoringConfig(AppConfig):
         register_service("rigs", keep_listening)
         register_service("jobs", keep_running)
         register_loop("forget old jobs", 300.0, forget_old_jobs)
+        register_loop("look for jobs", LOOK_S, look_for_jobs, leased=False)
         register_loop("watch presence", 1.0, watch.watch_presence)
         register_loop("tick flow", 1.0, watch.tick_flow)
         register_loop("watch disk", 10.0, watch.watch_disk)

@@ -1,7 +1,8 @@
 """Runs the registered loops as asyncio tasks of this process, supervised, under database leases.
 
-A step that fails is logged and the loop goes on. A leased loop runs in one process of all: the lease is
-renewed while a long step is still at work, and runs out by itself when its process dies.
+Loops of one interval take turns in one trip to a thread: on a machine that sleeps in between, waking costs
+more than what they do. A step that fails is logged and the loop goes on. A leased loop runs in one process of
+all: the lease is renewed while a long step is still at work, and runs out by itself when its process dies.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections
 
 from sessions_app.leases import drop_leases, hold_lease
 from sessionsite.common.clock import iso, now
 from sessionsite.common.loops import Loop, Service, register_loop, registered_loops, registered_services
-from sessionsite.common.threads import pool
+from sessionsite.common.threads import pool, run_in_pool
 
 __all__ = ["is_running", "loop_reports", "register_loop", "start", "stop"]
 
@@ -49,6 +49,9 @@ class LoopReport:
     last_error: str = ""
 
 
+Loops = list[tuple[Loop, LoopReport]]
+
+
 @dataclass
 class _Runner:
     """The tasks of one event loop."""
@@ -58,9 +61,13 @@ class _Runner:
     ask_again_at: dict[str, float] = field(default_factory=dict)
 
     def launch(self) -> None:
+        together: dict[float, Loops] = {}
         for loop in registered_loops():
             report = _reports[loop.name] = LoopReport(loop.name, loop.interval_s, loop.leased)
-            self.tasks.append(asyncio.create_task(self._repeat(loop, report), name=f"loop:{loop.name}"))
+            together.setdefault(loop.interval_s, []).append((loop, report))
+        for interval_s, loops in together.items():
+            name = f"loops:{interval_s:g}s"
+            self.tasks.append(asyncio.create_task(self._repeat(interval_s, loops), name=name))
         for service in registered_services():
             self.tasks.append(asyncio.create_task(self._keep_up(service), name=f"service:{service.name}"))
 
@@ -74,44 +81,53 @@ class _Runner:
                 async with asyncio.timeout(AGAIN_S):
                     await self.stopping.wait()
 
-    async def _repeat(self, loop: Loop, report: LoopReport) -> None:
+    async def _repeat(self, interval_s: float, loops: Loops) -> None:
         while not self.stopping.is_set():
             try:
-                if await self._may_run(loop, report):
-                    await self._step(loop, report)
+                await self._round(loops)
+            except Exception:
+                logger.exception("the background loops of %g s stumbled; they go on", interval_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval_s):
+                    await self.stopping.wait()
+
+    async def _round(self, loops: Loops) -> None:
+        """One step of each, in turn."""
+        steps = asyncio.ensure_future(self._in_thread(self._step_each, loops))
+        while not (await asyncio.wait({steps}, timeout=RENEW_S))[0]:
+            try:
+                await self._in_thread(self._renew, loops)
+            except DatabaseError:
+                logger.warning("the leases of a long step could not be renewed", exc_info=True)
+        steps.result()
+
+    def _step_each(self, loops: Loops) -> None:
+        for loop, report in loops:
+            if self.stopping.is_set():
+                return
+            try:
+                if self._may_run(loop, report):
+                    _step(loop, report)
             except Exception as exc:
                 report.failures += 1
                 report.last_error = f"{type(exc).__name__}: {exc}"[:300]
                 logger.exception("background loop %s failed; it goes on in %g s", loop.name, loop.interval_s)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(loop.interval_s):
-                    await self.stopping.wait()
+                close_old_connections()  # the next loop does not meet the broken one
 
-    async def _may_run(self, loop: Loop, report: LoopReport) -> bool:
+    def _may_run(self, loop: Loop, report: LoopReport) -> bool:
         if loop.leased and time.monotonic() >= self.ask_again_at.get(loop.name, 0.0):
             report.holds = False  # until the answer is there
             self.ask_again_at[loop.name] = time.monotonic() + RENEW_S
-            ttl_s = max(LEASE_S, 3 * loop.interval_s)
-            report.holds = await self._in_thread(hold_lease, f"loop:{loop.name}", ttl_s) is not None
+            report.holds = _hold(loop)
         return report.holds or not loop.leased
 
-    async def _step(self, loop: Loop, report: LoopReport) -> None:
-        begun = time.monotonic()
-        work = asyncio.ensure_future(self._in_thread(loop.func))
-        while not (await asyncio.wait({work}, timeout=RENEW_S))[0]:
-            try:
-                await self._may_run(loop, report)
-            except DatabaseError:
-                logger.warning("the lease of %s could not be renewed", loop.name, exc_info=True)
-        report.runs += 1
-        report.last_run_at = iso(now())
-        report.last_duration_ms = round((time.monotonic() - begun) * 1000, 1)
-        work.result()
-        report.last_error = ""
+    def _renew(self, loops: Loops) -> None:
+        for loop, report in loops:
+            if report.holds:
+                report.holds = _hold(loop)
 
     async def _in_thread(self, func: Callable, *args):
-        threads = pool("background", THREADS)
-        return await database_sync_to_async(func, thread_sensitive=False, executor=threads)(*args)
+        return await run_in_pool(pool("background", THREADS), func, *args)
 
     async def end(self) -> None:
         """Let the running steps end, then give the leases back."""
@@ -128,6 +144,21 @@ class _Runner:
             except Exception:  # the leases run out by themselves
                 logger.warning("the leases could not be given back", exc_info=True)
         _reports.clear()
+
+
+def _step(loop: Loop, report: LoopReport) -> None:
+    begun = time.monotonic()
+    try:
+        loop.func()
+        report.last_error = ""
+    finally:
+        report.runs += 1
+        report.last_run_at = iso(now())
+        report.last_duration_ms = round((time.monotonic() - begun) * 1000, 1)
+
+
+def _hold(loop: Loop) -> bool:
+    return hold_lease(f"loop:{loop.name}", max(LEASE_S, 3 * loop.interval_s)) is not None
 
 
 _runners: WeakKeyDictionary[asyncio.AbstractEventLoop, _Runner] = WeakKeyDictionary()

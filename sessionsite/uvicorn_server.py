@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -16,6 +18,7 @@ from sessionsite.stopping import DRAIN_S, SOCKETS_S, dismiss_readers, end_in_any
 # A camera posts every few seconds: its connection is kept for the next picture.
 KEEP_ALIVE_S = 75
 PING_S = 10
+TICK_S = 1.0
 MAX_MESSAGE_BYTES = 1024 * 1024
 
 
@@ -25,15 +28,27 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self.on_ready = on_ready
+        self._is_told = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self.on_ready()
 
+    async def main_loop(self) -> None:
+        """A tick each second, for the date in the answers, and one when a signal comes.
+
+        uvicorn's own looks ten times a second whether one came, and wakes a machine that could sleep.
+        """
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._is_told.wait()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         end_in_any_case()
         super().handle_exit(sig, frame)
+        self._is_told.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

@@ -11,8 +11,8 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 
 from monitoring import disk
@@ -21,14 +21,14 @@ from monitoring.jobs.models import Job, JobState
 from monitoring.services.errors import DiskFull
 from sessions_app.leases import hold_lease
 from sessionsite.common.errors import DomainError
-from sessionsite.common.threads import pool
+from sessionsite.common.threads import pool, run_in_pool
 
 logger = logging.getLogger(__name__)
 
 LEASE = "jobs"
 LEASE_S = 20.0
 RENEW_S = 5.0
-LOOK_S = 1.0
+LOOK_S = 1.0  # how soon a job that was asked for in any process begins
 NOTE_EVERY_S = 0.5
 INTERNAL_ERROR = "Something went wrong; the log of the server says what."
 
@@ -96,18 +96,39 @@ def _function_of(job: Job) -> Callable[[Run], dict]:
     return FUNCTIONS[job.kind]
 
 
+_waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = WeakKeyDictionary()
+
+
+def look_for_jobs() -> None:
+    """Wakes `keep_running` in this process when there is something to do; registered as a loop of LOOK_S."""
+    if verbs.has_work():
+        for event_loop, is_there in list(_waiting.items()):
+            with suppress(RuntimeError):  # that loop has ended
+                event_loop.call_soon_threadsafe(is_there.set)
+
+
 async def keep_running(stopping: asyncio.Event) -> None:
     """Jobs are run until `stopping` is set; the one at work then goes back into the queue."""
-    while not stopping.is_set():
-        work = asyncio.ensure_future(_in_thread(run_next, stopping.is_set))
-        while not (await asyncio.wait({work}, timeout=RENEW_S))[0]:
-            with suppress(OperationalError, InterfaceError):  # the claim fences a run that lost its lease
-                await _in_thread(hold_lease, LEASE, LEASE_S)
-        if not work.result():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await stopping.wait()
+    is_there = _waiting[asyncio.get_running_loop()] = asyncio.Event()
+    end = asyncio.ensure_future(stopping.wait())
+    end.add_done_callback(lambda _: is_there.set())
+    try:
+        while not stopping.is_set():
+            is_there.clear()
+            if not await _run_next(stopping):
+                await is_there.wait()
+    finally:
+        end.cancel()
+
+
+async def _run_next(stopping: asyncio.Event) -> bool:
+    """`run_next` in a thread, under a lease that is renewed meanwhile."""
+    work = asyncio.ensure_future(_in_thread(run_next, stopping.is_set))
+    while not (await asyncio.wait({work}, timeout=RENEW_S))[0]:
+        with suppress(OperationalError, InterfaceError):  # the claim fences a run that lost its lease
+            await _in_thread(hold_lease, LEASE, LEASE_S)
+    return work.result()
 
 
 async def _in_thread(func: Callable, *args):
-    return await database_sync_to_async(func, thread_sensitive=False, executor=pool("jobs", 2))(*args)
+    return await run_in_pool(pool("jobs", 2), func, *args)

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, tzinfo
+from functools import partial
 from itertools import count
 from typing import Any
 
-from channels.db import database_sync_to_async
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
@@ -22,7 +22,7 @@ from monitoring.nina.intake import LiveIntake
 from monitoring.nina.models import Rig
 from monitoring.nina.wire import Answers, NinaRest, NinaUnreachable, RemoteClock, socket_address
 from sessionsite.common import clock
-from sessionsite.common.threads import pool
+from sessionsite.common.threads import pool, run_in_pool
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +42,7 @@ ERROR_LENGTH = 300
 
 async def in_thread(func: Callable, *args, **kwargs) -> Any:
     """func(...), which uses the database, off the event loop."""
-    threads = pool("rigs", WRITING_AT_ONCE)
-    return await database_sync_to_async(func, thread_sensitive=False, executor=threads)(*args, **kwargs)
+    return await run_in_pool(pool("rigs", WRITING_AT_ONCE), partial(func, *args, **kwargs))
 
 
 async def asked_in_thread(func: Callable[..., Any], *args) -> Any:

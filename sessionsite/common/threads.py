@@ -30,10 +30,14 @@ def _with_fresh_connection(func: Callable[..., Result], args: tuple) -> Result:
         close_old_connections()  # keeps what CONN_MAX_AGE lets it keep
 
 
+async def run_in_pool(threads: ThreadPoolExecutor, func: Callable[..., Result], *args) -> Result:
+    """func(*args), which uses the database, in one of `threads`."""
+    return await asyncio.get_running_loop().run_in_executor(threads, _with_fresh_connection, func, args)
+
+
 async def read_in_thread(func: Callable[..., Result], *args) -> Result:
     """func(*args), which reads the database, off the event loop."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(pool("live", LIVE_READERS), _with_fresh_connection, func, args)
+    return await run_in_pool(pool("live", LIVE_READERS), func, *args)
 
 
 def start_reading(func: Callable[[], Result], then: Callable[[Future[Result]], None]) -> None:
@@ -46,5 +50,4 @@ def start_reading(func: Callable[[], Result], then: Callable[[Future[Result]], N
 
 async def write_in_thread(func: Callable[..., Result], *args) -> Result:
     """func(*args), which writes to the database, off the event loop and out of the readers' way."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(pool("live write", LIVE_WRITERS), _with_fresh_connection, func, args)
+    return await run_in_pool(pool("live write", LIVE_WRITERS), func, *args)

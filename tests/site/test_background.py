@@ -49,6 +49,43 @@ async def test_a_failing_loop_is_reported_and_goes_on(only, caplog):
     assert "background loop shaky failed" in caplog.text
 
 
+async def test_a_failing_loop_does_not_stop_the_others_of_its_interval(only):
+    steps = []
+
+    def fail() -> None:
+        raise ValueError("every step")
+
+    only("a shaky one", 0.01, fail, leased=False)
+    only("b steady one", 0.01, lambda: steps.append(1), leased=False)
+    background.start(always=True)
+    await until(lambda: len(steps) >= 3)
+    reports = {report.name: report for report in background.loop_reports()}
+    await background.stop()
+    assert reports["a shaky one"].last_error == "ValueError: every step"
+    assert reports["b steady one"].failures == 0
+
+
+async def test_loops_of_one_interval_take_turns_and_one_of_another_goes_on_beside_them(only):
+    running, most, others = [0], [0], []
+    is_enough = threading.Event()
+
+    def step() -> None:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        is_enough.wait(30)
+        running[0] -= 1
+
+    only("one", 0.01, step, leased=False)
+    only("two", 0.01, step, leased=False)
+    only("other", 0.02, lambda: others.append(1), leased=False)
+    background.start(always=True)
+    await until(lambda: running == [1] and len(others) >= 3)
+    is_enough.set()
+    await until(lambda: all(report.runs for report in background.loop_reports()))
+    await background.stop()
+    assert most == [1]
+
+
 async def test_starting_twice_runs_each_loop_once(only):
     running, most = [0], [0]
 
