@@ -118,6 +118,25 @@ def test_unsaved_changes_outlive_a_reload(page, people, cameras, picture):
     people.forgive("ERR_FAILED")
 
 
+def test_unsaved_changes_that_were_sent_before_their_picture_is_shown_are_told_of(page, people, picture):
+    page.route("**/api/v1/images/*/tags/", lambda route: route.abort())
+    page.get_by_role("button", name="Draw a box").click()
+    drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    expect(page.locator("[data-saved]")).to_have_text("Kept here: 1 change waits for the server")
+    page.goto("/sessions/")
+    page.unroute("**/api/v1/images/*/tags/")
+    held = []
+    page.route("**/api/v1/images/*/file/", lambda route: held.append(route))
+    with page.expect_response("**/api/v1/images/*/tags/"):
+        page.goto(f"/images/{picture}/", wait_until="commit")
+    expect(page.locator(".notices")).to_contain_text("1 change kept from before")
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    expect(page.locator("[data-boxes] .box-row")).to_have_count(2)
+    people.forgive("ERR_FAILED")
+
+
 def test_a_lost_answer_makes_no_second_box(page, people, cameras, picture):
     lost = []
 

@@ -24,6 +24,7 @@ export class Editor {
     this.isLeaving = false; // another picture is on its way: a mark now would be meant for that one
     this.left = takeOver(); // picture -> changes that a page before could not send
     this.unsent = new Map(); // picture -> its Edits while changes of it wait
+    this.resent = new Map(); // picture -> the Edits that sent what a page before could not, if it is shown later
     this.picture = new Picture(find("[data-viewer]", place));
     this.boxes = new Boxes(this.picture, {
       choose: (key) => {
@@ -59,7 +60,7 @@ export class Editor {
     }
     this.boxes.stopDrawing();
     this.boxes.choose(null);
-    this.edits = this.unsent.get(image.key) ?? this.#editsOf(image);
+    this.edits = this.unsent.get(image.key) ?? this.resent.get(image.key) ?? this.#editsOf(image);
     this.edits.take(image);
     this.#render();
     return true;
@@ -93,7 +94,7 @@ export class Editor {
     for (const [key, ops] of [...this.left]) {
       try {
         const image = await get(`/api/v1/images/${key}/`);
-        if (this.left.has(key) && key !== this.image?.key) this.#editsOf(image, ops);
+        if (this.left.has(key) && key !== this.image?.key) this.resent.set(key, this.#editsOf(image, ops));
       } catch (refusal) {
         if (refusal.status === 404) this.#giveUp(key, ops.length);
         // else it stays in this browser for the next page
