@@ -156,6 +156,24 @@ def test_a_lost_answer_makes_no_second_box(page, people, cameras, picture):
     people.forgive("ERR_FAILED")
 
 
+def test_a_lost_answer_to_a_review_asks_nobody_which_side_to_keep(page, people, cameras, picture):
+    lost = []
+
+    def lose(route) -> None:
+        if lost or route.request.method != "PATCH":
+            route.continue_()
+        else:
+            lost.append(route.fetch().status)
+            route.abort()
+
+    page.route(f"**/api/v1/images/{picture}/", lose)
+    page.keyboard.press("d")
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert lost == [200] and cameras.call("GET", f"images/{picture}/")["review"] == "doubtful"
+    people.forgive("ERR_FAILED", "412")
+
+
 def test_what_waited_behind_a_slow_answer_is_not_taken_for_a_clash(page, cameras, picture):
     held = []
     page.route("**/api/v1/images/*/tags/", lambda route: held.append(route))

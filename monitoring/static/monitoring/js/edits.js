@@ -251,15 +251,22 @@ export class Edits {
 
   async #clashOfPicture(op, yours, current) {
     const fields = op.fields ?? pick(Object.keys(yours).filter((name) => name in current && name !== "revision"), yours);
+    if (op.fields && isSame(current, op.fields, Object.keys(op.fields))) return this.#superseded(op, current); // the answer was lost
     const isUntouched = op.seen && isSame(current, op.seen, Object.keys(op.seen));
     const choice = isUntouched ? "yours" : await askWhichPicture({ yours: fields, theirs: current });
     if (isUntouched) op.revision = current.revision;
     else {
-      this.#done(op);
-      this.take({ ...this.base, ...pick(["label", "review", "review_comment", "revision", "tags"], current) });
+      this.#superseded(op, current);
       if (choice === "yours") this.changeImage(fields);
       else this.#say("saved", "The other change was kept");
     }
+    return null;
+  }
+
+  /** The change is off, and the picture is shown as the server has it. */
+  #superseded(op, current) {
+    this.#done(op);
+    this.take({ ...this.base, ...pick(["label", "review", "review_comment", "revision", "tags"], current) });
   }
 
   /** `tag` is what the server has under `key`, null for nothing. */
