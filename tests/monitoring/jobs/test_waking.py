@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from monitoring.jobs import runner
+from sessionsite.common.threads import pool, run_in_pool
 from tests.waiting import in_thread, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,6 +35,10 @@ async def test_a_look_that_finds_none_wakes_nobody_and_the_end_does(runs):
     task = asyncio.create_task(runner.keep_running(stopping))
     await until(lambda: runs)
     await in_thread(runner.look_for_jobs)
+    for _ in range(3):  # turns of the loop, in which it would wake and queue a run before ours
+        await asyncio.sleep(0)
+    await run_in_pool(pool("jobs", 2), lambda: None)
+    assert len(runs) == 1
     stopping.set()
     await task
     assert len(runs) == 1
