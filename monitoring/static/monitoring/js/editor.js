@@ -23,8 +23,7 @@ export class Editor {
     this.edits = null; // of the picture that is shown
     this.isLeaving = false; // another picture is on its way: a mark now would be meant for that one
     this.left = takeOver(); // picture -> changes that a page before could not send
-    this.unsent = new Map(); // picture -> its Edits while changes of it wait
-    this.resent = new Map(); // picture -> the Edits that sent what a page before could not, if it is shown later
+    this.touched = new Map(); // picture -> its Edits once it was changed here: they know more than what is read meanwhile
     this.picture = new Picture(find("[data-viewer]", place));
     this.boxes = new Boxes(this.picture, {
       choose: (key) => {
@@ -60,7 +59,7 @@ export class Editor {
     }
     this.boxes.stopDrawing();
     this.boxes.choose(null);
-    this.edits = this.unsent.get(image.key) ?? this.resent.get(image.key) ?? this.#editsOf(image);
+    this.edits = this.touched.get(image.key) ?? this.#editsOf(image);
     this.edits.take(image);
     this.#render();
     return true;
@@ -84,6 +83,7 @@ export class Editor {
     this.left.delete(image.key);
     let edits = null; // while it is made it already tells of changes
     edits = new Edits(image, () => edits && this.#changed(edits), ops);
+    if (ops.length) this.touched.set(image.key, edits);
     return edits;
   }
 
@@ -94,7 +94,7 @@ export class Editor {
     for (const [key, ops] of [...this.left]) {
       try {
         const image = await get(`/api/v1/images/${key}/`);
-        if (this.left.has(key) && key !== this.image?.key) this.resent.set(key, this.#editsOf(image, ops));
+        if (this.left.has(key) && key !== this.image?.key) this.#editsOf(image, ops);
       } catch (refusal) {
         if (refusal.status === 404) this.#giveUp(key, ops.length);
         // else it stays in this browser for the next page
@@ -110,8 +110,7 @@ export class Editor {
 
   /** A change of a picture that is no longer shown is told of only when it was refused. */
   #changed(edits) {
-    if (edits.ops.length) this.unsent.set(edits.base.key, edits);
-    else this.unsent.delete(edits.base.key);
+    if (edits.ops.length) this.touched.set(edits.base.key, edits);
     if (edits === this.edits) this.#render();
     else if (edits.status.word === "refused") notify(`${edits.image.name || "A picture"}: ${edits.status.text}`, { kind: "error" });
   }
