@@ -14,13 +14,19 @@ ROUNDS = 4
 
 
 @pytest.fixture(params=["handler", "http"])
-def send(request, token):
-    """send("start") -> (status, body) of one request: by the view's own thread, or over a socket."""
+def race(request, token, at_once):
+    """race(verb_of) -> sixteen answers to requests sent at once: in threads of their own, or over sockets."""
     headers = {"Authorization": f"Bearer {token}"}
     if request.param == "handler":
-        return lambda verb: _answer(Client().get(f"/monitor/race-cam/{verb}", headers=headers))
-    address = request.getfixturevalue("address")
-    return lambda verb: _answer(httpx.get(f"{address}/monitor/race-cam/{verb}", headers=headers, timeout=60))
+        return lambda verb_of: at_once(
+            RACERS,
+            lambda number: _answer(Client().get(f"/monitor/race-cam/{verb_of(number)}", headers=headers)),
+            connected=True,
+        )
+    url = request.getfixturevalue("address") + "/monitor/race-cam/"
+    return lambda verb_of: at_once(
+        RACERS, lambda number: _answer(httpx.get(url + verb_of(number), headers=headers, timeout=60))
+    )
 
 
 def _answer(response) -> tuple[int, str]:
@@ -34,20 +40,20 @@ def winners_and_losers(won: str, lost: str) -> Counter:
     })  # fmt: skip
 
 
-def test_one_of_sixteen_starts_and_one_of_sixteen_stops(monitor, send, at_once):
+def test_one_of_sixteen_starts_and_one_of_sixteen_stops(monitor, race):
     for number in range(1, ROUNDS + 1):
-        started = Counter(at_once(RACERS, lambda _: send("start")))
+        started = Counter(race(lambda _: "start"))
         assert started == winners_and_losers("Started", "Error: Already started")
         assert Session.objects.open().filter(monitor=monitor).count() == 1
-        stopped = Counter(at_once(RACERS, lambda _: send("stop")))
+        stopped = Counter(race(lambda _: "stop"))
         assert stopped == winners_and_losers("Stopped", "Error: already stopped")
         assert Session.objects.filter(monitor=monitor, state=State.COMPLETED).count() == number
     kinds = SessionEvent.objects.values_list("kind", flat=True)
     assert Counter(kinds) == {"started": ROUNDS, "stopped": ROUNDS}
 
 
-def test_starts_and_stops_against_each_other_leave_a_sound_record(monitor, send, at_once):
-    answers = at_once(RACERS, lambda number: send("start" if number % 2 else "stop"))
+def test_starts_and_stops_against_each_other_leave_a_sound_record(monitor, race):
+    answers = race(lambda number: "start" if number % 2 else "stop")
     assert {status for status, _ in answers} == {200}
     won = Counter(body.split('"')[5] for _, body in answers if "false" in body)
     sessions = list(Session.objects.filter(monitor=monitor))
