@@ -10,13 +10,19 @@ from tests.pictures import picture
 
 
 def pytest_configure(config) -> None:
-    """Cheap passwords, and no background loops in the test's own process: tests call their steps."""
+    """Cheap passwords, and no background loops in the test's own process: tests call their steps.
+
+    Races run more threads in this process than a server has, beside what keeps a connection from test to
+    test; and a connection that is late on a busy machine is no lost database.
+    """
     from django.conf import settings
 
     settings.BACKGROUND_LOOPS = False
     settings.RATE_LIMIT_PER_MIN = settings.RATE_LIMIT_EXPORTS_PER_MIN = 0  # tests are faster than people
     # A real hash takes a quarter of a second on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+    if pool := settings.DATABASES["default"].get("OPTIONS", {}).get("pool"):
+        pool.update(max_size=32, timeout=20)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # marks before -m chooses, sorts after pytest-django has

@@ -60,8 +60,8 @@ def address(transactional_db, settings) -> Iterator[str]:
 def at_once() -> Callable:
     """at_once(16, func) -> the results of func(0) … func(15), all begun at the same moment.
 
-    connected=True: each thread has a connection to the database before that moment. The pool makes one
-    connection after the other, and on a busy machine sixteen that have begun to work leave it no time to.
+    connected=True: each thread has a connection to the database before that moment. The pool would else make
+    one after the other, and they would not race.
     """
 
     def run(count: int, func: Callable[[int], object], *, connected: bool = False) -> list:
@@ -79,7 +79,6 @@ def at_once() -> Callable:
             finally:
                 connections.close_all()
 
-        connection.close()  # the pool has sixteen places, and this thread reads nothing meanwhile
         threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
         for thread in threads:
             thread.start()
