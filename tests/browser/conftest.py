@@ -106,6 +106,12 @@ class People:
             complaint for complaint in self.complaints if not any(part in complaint for part in parts)
         ]
 
+    def forgive_a_stopped_server(self) -> None:
+        """What Chromium says of requests and sockets to a server that a test has stopped."""
+        self.forgive(
+            "ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "ERR_SOCKET_NOT_CONNECTED", "WebSocket connection"
+        )
+
     def close(self) -> None:
         for context in self.contexts:
             context.close()

@@ -22,7 +22,7 @@ def place(browser, tmp_path):
         context.close()
         yield first, people, lambda: running(Server, "--port", str(first.port), data_dir=data_dir)
         people.close()
-        people.forgive("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "WebSocket connection")
+        people.forgive_a_stopped_server()
         assert people.complaints == []
 
 

@@ -74,7 +74,7 @@ def test_without_its_server_the_page_calls_nothing_safe_and_heals(stack, browser
     expect(page.locator("#link-badge .word")).to_have_text("live", timeout=40_000)
     expect_heard(page)
     assert page.evaluate("window.isTheSamePage")
-    people.forgive("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "WebSocket connection")
+    people.forgive_a_stopped_server()
     assert people.complaints == []
 
 
