@@ -10,6 +10,7 @@ from sessions_app.messages import session_json
 from sessions_app.models import Session
 from sessions_app.states import Kind
 from sessionsite.accounts.services import caller_of_user
+from sessionsite.common.few import narrowed
 
 MARKS = ("important", "question", "wrong label", "noise")
 LISTED = 50
@@ -20,7 +21,8 @@ def annotations(request: HttpRequest) -> HttpResponse:
     caller = caller_of_user(request.user)
     organisation = chosen_organisation(request, caller)
     mine = Session.objects.visible_to(caller).filter(organisation=organisation, kind=Kind.ANNOTATION)
-    return show(request, "annotations", organisation, caller, sessions=mine.open().newest_first()[:LISTED])
+    theirs = narrowed(mine.open(), Session.objects.open().values_list("pk", flat=True))
+    return show(request, "annotations", organisation, caller, sessions=theirs.newest_first()[:LISTED])
 
 
 @page

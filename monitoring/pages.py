@@ -99,7 +99,7 @@ def wall(request: HttpRequest) -> HttpResponse:
 def monitor(request: HttpRequest, slug: str) -> HttpResponse:
     caller = caller_of_user(request.user)
     found = get_object_or_404(Monitor.objects.visible_to(caller).present().for_messages(), slug=slug)
-    events = SessionEvent.objects.filter(session__monitor=found)
+    events = SessionEvent.objects.filter(organisation=found.organisation).of_monitor(found.pk)
     return show(
         request, "monitor", found.organisation, caller, monitor=monitor_state(found),
         events=_news(events), labels=offered_labels(found.current_session_id, found.dataset_id),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from sessions_app.querysets import OPEN_SQL
 from sessions_app.states import ACCEPTING
 
 
@@ -91,14 +92,25 @@ def _select(query: str, values: Iterable) -> list[tuple]:
         return cursor.fetchall()
 
 
-def running_sessions(monitor_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
-    """monitor pk -> (pk, key) of the session that takes its pictures now."""
+class MonitorNow(NamedTuple):
+    """room_bytes: what it may still keep, None without a quota. session: (pk, key) of what takes pictures."""
+
+    room_bytes: int | None
+    session: tuple[int, str] | None
+
+
+def monitors_now(monitor_ids: Iterable[int]) -> dict[int, MonitorNow]:
+    """monitor pk -> what decides about a picture for it."""
     rows = _select(
-        "SELECT monitor_id, id, key FROM sessions_app_session "
-        f"WHERE monitor_id IN (*) AND state IN ({_ACCEPTING})",
+        "SELECT m.id, m.quota_bytes - m.stored_bytes, s.id, s.key FROM monitoring_monitor m "
+        f"LEFT JOIN sessions_app_session s ON s.monitor_id = m.id AND s.state {OPEN_SQL} "
+        f"AND s.state IN ({_ACCEPTING}) WHERE m.id IN (*)",
         monitor_ids,
     )
-    return {monitor_id: (pk, key) for monitor_id, pk, key in rows}
+    return {
+        monitor_id: MonitorNow(room_bytes, None if pk is None else (pk, key))
+        for monitor_id, room_bytes, pk, key in rows
+    }
 
 
 def session_keys(session_ids: Iterable[int]) -> dict[int, str]:
@@ -109,17 +121,6 @@ def newest_session(monitor_id: int | None) -> int | None:
     """The pk of the monitor's newest session, open or not."""
     rows = _select("SELECT current_session_id FROM monitoring_monitor WHERE id IN (*)", [monitor_id])
     return rows[0][0] if rows else None
-
-
-def quota_rooms(monitor_ids: Iterable[int]) -> dict[int, int]:
-    """monitor pk -> bytes that it may still keep, for those that have a quota."""
-    return dict(
-        _select(
-            "SELECT id, quota_bytes - stored_bytes FROM monitoring_monitor "
-            "WHERE id IN (*) AND quota_bytes IS NOT NULL",
-            monitor_ids,
-        )
-    )
 
 
 def uncount_images(session_id: int, *, count: int, size_bytes: int, number_too: bool) -> None:

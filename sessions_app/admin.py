@@ -10,9 +10,10 @@ from django.contrib import admin
 
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services import set_name_notes
-from sessions_app.states import OPEN, TERMINAL, State
+from sessions_app.states import TERMINAL, State
 from sessionsite.accounts.admin_base import ScopedAdmin, caller_of
 from sessionsite.accounts.admin_parts import age, chip, duration, in_bytes, moment
+from sessionsite.common.few import aside
 
 JOURNAL_ROWS = 50
 SHAPES = {State.ERROR: "error", State.PROCESSING: "paused", **dict.fromkeys(TERMINAL, "ended")}
@@ -40,8 +41,9 @@ class OpenFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         if self.value() == "yes":
-            return queryset.filter(state__in=OPEN)
-        return queryset.filter(state__in=TERMINAL) if self.value() == "no" else queryset
+            return queryset.open()
+        # Nearly all are over: the page is walked in its order, not sorted.
+        return queryset.filter(aside(state__in=TERMINAL)) if self.value() == "no" else queryset
 
 
 class SessionAdmin(ScopedAdmin):

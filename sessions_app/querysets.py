@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models import BooleanField, F, Func, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sessions_app.states import ACCEPTING, OPEN
 from sessionsite.common.access import VisibleQuerySet
+from sessionsite.common.few import aside, few, only_checked
+
+# The very words of the index one_open_session_per_monitor: SQLite, which plans before it sees a parameter,
+# would else read every session that a monitor ever had.
+OPEN_SQL = "IN (" + ", ".join(f"'{state.value}'" for state in OPEN) + ")"
 
 
 class SessionQuerySet(VisibleQuerySet):
     def open(self):
-        return self.filter(state__in=OPEN)
+        is_open = Func(F("state"), template=f"%(expressions)s {OPEN_SQL}", output_field=BooleanField())
+        return self.filter(is_open)
 
     def accepting(self):
-        return self.filter(state__in=ACCEPTING)
+        return self.open().filter(state__in=ACCEPTING)
 
     def newest_first(self):
         return self.order_by("-started_at", "-pk")
@@ -49,6 +56,22 @@ class SessionEventQuerySet(QuerySet):
         return (
             self.all() if caller.everywhere else self.filter(organisation__in=caller.organisation_ids(right))
         )
+
+    def of_monitor(self, pk: int):
+        """Notable entries of this monitor's sessions.
+
+        They are found by the sessions while these are few, else on the way through all entries in their order.
+        """
+        sessions = self.model._meta.get_field("session").related_model.objects
+        keys = few(sessions.filter(monitor=pk).values_list("pk", flat=True))
+        if keys is None:
+            return self.notable().filter(aside(session__monitor=pk))
+        return self.of_sessions(keys)
+
+    def of_sessions(self, keys: Collection[int]):
+        """Notable entries of these few sessions, of which each may have millions that are not."""
+        # That every kind is after "" leads SQLite to the index that leaves those out.
+        return only_checked(self).notable().filter(session__in=keys, kind__gt="")
 
     def notable(self):
         """What a person reads: not each picture, frame or box of a device; the index leaves them out."""

@@ -27,6 +27,8 @@ from sessionsite.common.live import publish_on_commit
 
 logger = logging.getLogger(__name__)
 
+Monitors = dict[int, store.MonitorNow]
+
 
 @dataclass(frozen=True)
 class Added:
@@ -117,7 +119,8 @@ def _write_rows(pending: list[Pending]) -> None:
     """All rows of the batch, in the lock order: sessions by pk, organisations, monitors by pk."""
     now = timezone.now()
     _find_datasets(pending, now)
-    by_session = _by_session(_within_quota(pending))
+    monitors = store.monitors_now({i.row.monitor_id for i in pending if i.row.monitor_id is not None})
+    by_session = _by_session(_within_quota(pending, monitors), monitors)
     kept: list[tuple[Pending, int]] = []
     for session_id, key in sorted(by_session):
         kept += _add_to_session(session_id, key, by_session[session_id, key], now)
@@ -140,9 +143,9 @@ def _find_datasets(pending: list[Pending], now: datetime) -> None:
             item.row = item.row._replace(dataset_id=found[item.row.organisation_id][item.dataset_key])
 
 
-def _within_quota(pending: list[Pending]) -> list[Pending]:
+def _within_quota(pending: list[Pending], monitors: Monitors) -> list[Pending]:
     """Those that their monitors have room for; the others are refused."""
-    rooms = store.quota_rooms({item.row.monitor_id for item in pending if item.row.monitor_id is not None})
+    rooms = {pk: monitor.room_bytes for pk, monitor in monitors.items()}
     taken, seen = [], set()
     for item in pending:
         room_bytes = rooms.get(item.row.monitor_id)
@@ -164,17 +167,16 @@ def _marks(row: store.ImageRow) -> set[tuple]:
     return marks | {(row.monitor_id, row.idempotency_key)} if row.idempotency_key else marks
 
 
-def _by_session(pending: list[Pending]) -> dict[tuple[int, str], list[Pending]]:
+def _by_session(pending: list[Pending], monitors: Monitors) -> dict[tuple[int, str], list[Pending]]:
     """(pk, key) of the session -> its items; items of a monitor where nothing runs have their results."""
-    running = store.running_sessions({i.row.monitor_id for i in pending if i.row.session_id is None})
     keys = store.session_keys({i.row.session_id for i in pending if i.row.session_id is not None})
     found: dict[tuple[int, str], list[Pending]] = defaultdict(list)
     for item in pending:
         if item.row.session_id is not None:
             found[item.row.session_id, keys[item.row.session_id]].append(item)
-        elif session := running.get(item.row.monitor_id):
-            item.row = item.row._replace(session_id=session[0])
-            found[session].append(item)
+        elif (monitor := monitors.get(item.row.monitor_id)) and monitor.session:
+            item.row = item.row._replace(session_id=monitor.session[0])
+            found[monitor.session].append(item)
         else:
             _refuse_not_started(item)
     return found

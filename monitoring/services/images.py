@@ -87,7 +87,7 @@ def first_answer(new: NewImage) -> Added | None:
     """
     monitor, session = new.monitor, new.session
     if session is None:
-        session = Session.objects.filter(state__in=ACCEPTING, monitor=monitor).first()
+        session = Session.objects.accepting().filter(monitor=monitor).first()
     known = image_rows.find_first(
         monitor_id=monitor.pk if monitor else session.monitor_id,
         session_id=session.pk if session else monitor.current_session_id,

@@ -48,11 +48,16 @@ class SessionFilters(OrganisationFilters):
         return queryset.filter(Exists(counts))
 
     def filter_queryset(self, queryset):
-        """A label that few sessions have is found from its counts, a beginning from its indexes."""
+        """A label or states that few sessions have are found by themselves, a beginning from its indexes."""
         found, asked = super().filter_queryset(queryset), self.form.cleaned_data
+        probes = []
         if asked["label"]:
             counts = LabelCount.objects.filter(label=asked["label"], count__gt=0)
-            return narrowed(found, counts.values_list("session_id", flat=True))
+            probes.append(counts.values_list("session_id", flat=True))
+        if asked["state"]:
+            probes.append(Session.objects.filter(state__in=asked["state"]).values_list("pk", flat=True))
+        if probes:
+            return narrowed(found, *probes)
         return gathered(found, *self._begun(asked["q"])) if asked["q"] else found
 
     def _begun(self, text: str) -> Iterator[QuerySet]:
@@ -77,14 +82,19 @@ class EventFilters(OrganisationFilters):
     """What the event list is searched by."""
 
     session = filters.CharFilter(method="of_session", max_length=40)
-    monitor = filters.CharFilter(field_name="session__monitor__slug", max_length=64)
+    monitor = filters.CharFilter(method="of_monitor", max_length=64)
     kind = filters.CharFilter(max_length=40)
     severity = WordsFilter(choices=SEVERITY_WORDS, method="of_severity")
     after = MomentFilter(field_name="at", lookup_expr="gte", help_text="From this time on.")
     before = MomentFilter(field_name="at", lookup_expr="lt")
 
     def of_session(self, queryset, name, value):
-        return queryset.filter(session_id=of_slug(Session, "key", value))
+        return queryset.of_sessions(Session.objects.filter(key=value).values_list("pk", flat=True))
+
+    def of_monitor(self, queryset, name, value):
+        monitors = Session._meta.get_field("monitor").related_model
+        pk = monitors.objects.filter(slug=value).values_list("pk", flat=True).first()
+        return queryset.none() if pk is None else queryset.of_monitor(pk)
 
     def of_severity(self, queryset, name, words):
         if not words:

@@ -43,9 +43,14 @@ def gathered(queryset: QuerySet, *probes: QuerySet) -> QuerySet:
 
 def read_by_key(queryset: QuerySet, keys: Collection) -> QuerySet:
     """Those of `queryset` with one of these keys, which are looked up; what else it asks is only checked."""
+    return only_checked(queryset).filter(pk__in=keys)
+
+
+def only_checked(queryset: QuerySet) -> QuerySet:
+    """`queryset`, by none of whose conditions so far a row is looked up."""
     rows = queryset.all()
     rows.query.where = WhereNode([_Aside(rows.query.where)])
-    return rows.filter(pk__in=keys)
+    return rows
 
 
 def aside(*conditions: Q, **lookups) -> Func:

@@ -1,5 +1,8 @@
 """Lists filtered by what their rows contain say the same whether it is rare or common."""
 
+import json
+import re
+
 import pytest
 
 from monitoring.models import Image
@@ -96,3 +99,41 @@ def test_a_superuser_finds_what_is_rare_everywhere(dents, login):
     assert len(found) == 4 and {row["key"] for row in found} > set(dents)
     assert len(root.get("/api/v1/images/?label=").json()["results"]) == 5
     assert [row["name"] for row in root.get("/api/v1/images/?review=unreviewed&limit=1").json()["results"]]
+
+
+def test_entries_of_a_monitor_are_the_same_whether_its_sessions_are_few_or_many(dents, as_viewer, monitor):
+    from monitoring.services import start_monitor, stop_monitor
+
+    for _ in range(2):
+        stop_monitor(monitor, by="ann")
+        start_monitor(monitor, by="ann")
+
+    def kinds(query: str) -> list[str]:
+        return [row["kind"] for row in as_viewer.get(f"/api/v1/events/?{query}").json()["results"]]
+
+    everything = kinds("monitor=cam-1")
+    assert everything[:5] == ["started", "stopped", "started", "stopped", "tags_changed"]
+    assert "images_added" not in everything
+    assert kinds("monitor=cam-1&kind=started") == ["started"] * 3
+    assert kinds("monitor=cam-9") == kinds("monitor=nowhere") == []
+    page = as_viewer.get("/monitors/cam-1/").content.decode()
+    data = re.search(r'id="events-data" type="application/json">(.*?)</script>', page)[1]
+    assert [event["kind"] for event in json.loads(data)] == everything
+
+
+def test_sessions_in_a_state_are_found_whether_it_is_rare_or_common(dents, as_viewer, monitor, session):
+    from monitoring.services import start_monitor, stop_monitor
+
+    for _ in range(2):
+        stop_monitor(monitor, by="ann")
+        start_monitor(monitor, by="ann")
+
+    def found(query: str) -> list[str]:
+        return [row["state"] for row in as_viewer.get(f"/api/v1/sessions/?{query}").json()["results"]]
+
+    assert found("state=active") == ["active"]
+    assert found("state=completed") == ["completed"] * 2
+    assert found("state=completed,active") == ["active", "completed", "completed"]
+    assert found("state=interrupted") == found("state=active&kind=rig") == []
+    assert found("state=completed&label=dent") == ["completed"]
+    assert found("state=active&label=dent") == []

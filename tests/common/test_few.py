@@ -6,6 +6,7 @@ from django.db import connection
 from monitoring.models import Image
 from sessions_app.models import Session, SessionEvent
 from sessionsite.accounts.callers import caller_of_user
+from sessionsite.common import few as few_module
 from sessionsite.common.few import aside, read_by_key
 
 on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by its statistics")
@@ -33,6 +34,23 @@ def test_pinned_pictures_are_found_by_their_index(organisation):
 def test_the_newest_entries_are_found_without_a_walk_past_the_pictures(organisation, lookups, index):
     entries = SessionEvent.objects.for_messages().notable().filter(organisation=organisation, **lookups)
     assert index in entries.order_by("-pk")[:50].explain()
+
+
+@on_sqlite
+def test_entries_of_a_session_are_found_without_those_of_its_pictures(organisation, monitor, session):
+    mine = SessionEvent.objects.for_messages().notable().filter(organisation=organisation)
+    for entries in (mine.of_monitor(monitor.pk), mine.of_sessions([session.pk])):
+        assert "notable_of_session_by_kind" in entries.order_by("-pk")[:50].explain()
+
+
+@on_sqlite
+def test_the_news_of_a_monitor_of_many_sessions_come_in_their_order(
+    organisation, monitor, session, monkeypatch
+):
+    monkeypatch.setattr(few_module, "FEW", 0)
+    mine = SessionEvent.objects.for_messages().filter(organisation=organisation).of_monitor(monitor.pk)
+    plan = mine.order_by("-pk")[:50].explain()
+    assert "notable_events_newest" in plan and "TEMP B-TREE" not in plan
 
 
 def test_rows_that_are_read_by_their_keys_still_pass_the_other_conditions(image, viewer, stranger):

@@ -29,7 +29,6 @@ from django.db.models.functions import Cast, Coalesce
 
 from monitoring.models import Image, Monitor, MonitorDay, Rig, RigEvent, Tag
 from sessions_app.models import FlowBucket, LabelCount, Session, SessionEvent, SessionMinute
-from sessions_app.states import OPEN
 
 LIVE, LATE, FRAME = "images_added", "late_image_added", "frame"
 BIG = BigIntegerField()
@@ -110,7 +109,7 @@ def with_monitor_truth(monitors: QuerySet[Monitor]) -> QuerySet[Monitor]:
     sessions = Session.objects.filter(monitor=OuterRef("pk"))
     return monitors.annotate(
         true_stored_bytes=_number(images, "monitor", Sum("size_bytes")),
-        open_session_id=Subquery(sessions.filter(state__in=OPEN).values("pk")[:1]),
+        open_session_id=Subquery(sessions.open().values("pk")[:1]),
         day_items=_number(MonitorDay.objects.filter(monitor=OuterRef("pk")), "monitor", Sum("images")),
         session_items=_counted(
             SessionEvent.objects.filter(session__monitor=OuterRef("pk"), kind__in=[LIVE, LATE]),
