@@ -1,25 +1,40 @@
 """A picture made smaller and encoded as WebP in one go, by the libwebp that Pillow itself has loaded.
 
 Pillow does both too, but scales four bytes a pixel without vector instructions and copies the pixels twice
-on the way: 1.2 ms for a thumbnail, where all of an upload is 2.9. libwebp scales the planes that it encodes,
-1.5 bytes a pixel: 0.8 ms. Where that library cannot be reached, `encoder()` is None and Pillow does it.
+on the way: 1.2 ms for a thumbnail, where all of an upload is 2.9. libwebp reads the pixels where Pillow has
+them and scales the planes that it encodes, 1.5 bytes a pixel: 0.8 ms. Where that library cannot be reached,
+`encoder()` is None and Pillow does it.
 
 Structures and functions: webp/encode.h, encoder ABI 2.x. The library refuses an ABI of another major number,
-and the structures end with room for the fields that a later minor one may add.
+and the structures end with room for the fields that a later minor one may add. Pixels: the Arrow C data
+interface, arrow.apache.org/docs/format/CDataInterface.html.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from ctypes import POINTER, Structure, byref, c_char_p, c_float, c_int, c_size_t, c_uint32, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    byref,
+    c_char_p,
+    c_float,
+    c_int,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_void_p,
+    cast,
+    py_object,
+)
 from functools import cache
 
 from PIL import Image, _webp
 
 ABI = 0x0210
 PRESET_DEFAULT = 0
-BYTES_PER_PIXEL = 4  # RGBX: how Pillow keeps RGB, so that reading it is one copy
+BYTES_PER_PIXEL = 4  # RGBX: how Pillow keeps RGB
 _ROOM = ("room", ctypes.c_uint8 * 256)
 
 
@@ -63,13 +78,32 @@ class _Memory(Structure):
     _fields_ = [("bytes", c_void_p), ("size", c_size_t), ("max_size", c_size_t), ("pad", c_uint32), _ROOM]
 
 
+class _ArrowArray(Structure):
+    """Of an RGB image: one child, whose second buffer holds the pixels."""
+
+
+_ArrowArray._fields_ = [
+    ("length", c_int64),
+    ("null_count", c_int64),
+    ("offset", c_int64),
+    ("n_buffers", c_int64),
+    ("n_children", c_int64),
+    ("buffers", POINTER(c_void_p)),
+    ("children", POINTER(POINTER(_ArrowArray))),
+    ("others", c_void_p * 3),
+]
+_capsule_pointer = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+
+
 class Encoder:
     """libwebp's own functions. Any number of threads may use it; the long calls let other threads run."""
 
     def __init__(self, library: str) -> None:
         """Raises OSError, AttributeError, ValueError where this library cannot be used so."""
         slow, quick = ctypes.CDLL(library), ctypes.PyDLL(library)
-        self._import = _function(slow.WebPPictureImportRGBX, POINTER(_Picture), c_char_p, c_int)
+        self._import = _function(slow.WebPPictureImportRGBX, POINTER(_Picture), c_void_p, c_int)
         self._rescale = _function(slow.WebPPictureRescale, POINTER(_Picture), c_int, c_int)
         self._encode = _function(slow.WebPEncode, POINTER(_Config), POINTER(_Picture))
         self._begin_config = _function(quick.WebPConfigInitInternal, POINTER(_Config), c_int, c_float, c_int)
@@ -77,7 +111,7 @@ class Encoder:
         self._free = _function(quick.WebPPictureFree, POINTER(_Picture))
         self._begin_memory = _function(quick.WebPMemoryWriterInit, POINTER(_Memory))
         self._free_memory = _function(quick.WebPMemoryWriterClear, POINTER(_Memory))
-        self._write = ctypes.cast(quick.WebPMemoryWrite, c_void_p)
+        self._write = cast(quick.WebPMemoryWrite, c_void_p)
         self._config(75, 0)
 
     @cache  # noqa: B019 - there is one encoder for the life of the process, and a few settings
@@ -97,9 +131,10 @@ class Encoder:
         self._begin_memory(byref(memory))
         picture.width, picture.height = image.size
         picture.writer, picture.writer_target = self._write, ctypes.addressof(memory)
-        pixels = image.tobytes("raw", "RGBX")
+        pixels, owner = _pixels(image)
         try:
             done = self._import(byref(picture), pixels, image.width * BYTES_PER_PIXEL)
+            del owner
             if done and size != image.size:
                 done = self._rescale(byref(picture), *size)
             if not (done and self._encode(byref(self._config(quality, method)), byref(picture))):
@@ -108,6 +143,19 @@ class Encoder:
         finally:
             self._free_memory(byref(memory))
             self._free(byref(picture))
+
+
+def _pixels(image: Image.Image) -> tuple[object, object]:
+    """The RGBX rows of an RGB image, one after the other, and what keeps them there: where they are, if
+    Pillow has them in one piece, else a copy.
+    """
+    try:
+        _, capsule = image.__arrow_c_array__()
+    except ValueError:
+        copied = image.tobytes("raw", "RGBX")
+        return copied, copied
+    array = cast(_capsule_pointer(capsule, b"arrow_array"), POINTER(_ArrowArray)).contents
+    return array.children[0].contents.buffers[1], capsule
 
 
 def _function(function: Callable, *arguments: type) -> Callable:

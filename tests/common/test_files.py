@@ -1,3 +1,4 @@
+import ctypes
 import errno
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +114,42 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, settings):
     with pytest.raises(NoRoom):
         files.write_file(target, b"two")
     assert target.read_bytes() == b"one" and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.fixture(params=["in one step", "without the system call", "on a file system without it"])
+def mover(request, monkeypatch):
+    """move_new as each system has it."""
+    if request.param == "without the system call":
+        monkeypatch.setattr(places, "_renameat2", None)
+    elif request.param == "on a file system without it":
+
+        def refuse(*_arguments):
+            ctypes.set_errno(errno.EINVAL)
+            return -1
+
+        monkeypatch.setattr(places, "_renameat2", refuse)
+    return places.move_new
+
+
+def test_a_moved_file_has_its_new_name_only(mover, tmp_path):
+    (tmp_path / "a").write_text("x")
+    mover(str(tmp_path / "a"), str(tmp_path / "ä"))
+    assert [file.name for file in tmp_path.iterdir()] == ["ä"]
+
+
+def test_a_name_that_something_has_is_never_taken(mover, tmp_path):
+    (tmp_path / "a").write_text("new")
+    (tmp_path / "b").write_text("old")
+    with pytest.raises(FileExistsError) as refusal:
+        mover(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert refusal.value.filename2 == str(tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "old"
+
+
+def test_a_move_into_a_folder_that_is_not_there_says_so(mover, tmp_path):
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(FileNotFoundError):
+        mover(str(tmp_path / "a"), str(tmp_path / "none" / "b"))
 
 
 def test_removed_media_tell_the_bytes_set_free(media, path):

@@ -193,15 +193,15 @@ def test_a_full_disk_while_publishing_takes_everything_back(media, path, monkeyp
     batch = files.inflight().batch()
     for _ in range(3):
         batch.add(path(), b"x")
-    real, calls = os.rename, []
+    real, calls = leases.move_new, []
 
-    def rename(source, target):
+    def move(source, target):
         calls.append(target)
         if len(calls) == 3:
             raise OSError(errno.EDQUOT, "quota")
         real(source, target)
 
-    monkeypatch.setattr(leases.os, "rename", rename)
+    monkeypatch.setattr(leases, "move_new", move)
     with pytest.raises(NoRoom):
         batch.publish()
     assert len(calls) == 3
@@ -211,15 +211,15 @@ def test_a_full_disk_while_publishing_takes_everything_back(media, path, monkeyp
 
 
 def test_a_day_folder_removed_at_the_last_moment_is_made_again(media, path, monkeypatch):
-    real, calls = os.rename, []
+    real, calls = leases.move_new, []
 
-    def rename(source, target):
+    def move(source, target):
         calls.append(target)
-        if len(calls) == 1:
+        if len(calls) == 2:  # the first had found no folder
             Path(target).parent.rmdir()
         real(source, target)
 
-    monkeypatch.setattr(leases.os, "rename", rename)
+    monkeypatch.setattr(leases, "move_new", move)
     name = path()
     with files.inflight().batch() as batch:
         batch.add(name, b"x")
@@ -247,6 +247,36 @@ def test_the_intents_of_settled_batches_do_not_pile_up(media, path, monkeypatch)
             batch.settle()
     sizes = [file.stat().st_size for file in files.inflight().folder().glob("intents-*")]
     assert len(sizes) <= 1 and sum(sizes) < 1000
+
+
+def test_intents_that_somebody_removed_are_begun_anew_before_anything_is_renamed(media, path):
+    with files.inflight().batch() as batch:
+        batch.add(path(), b"x")
+        batch.publish()
+        batch.settle()
+    for intents in files.inflight().folder().glob("intents-*"):
+        intents.unlink()
+    second = path()
+    with files.inflight().batch() as batch:
+        batch.add(second, b"x")
+        batch.publish()
+        [intents] = files.inflight().folder().glob("intents-*")
+        assert intents.read_text() == f"{second}\n"
+        batch.settle()
+
+
+def test_no_file_stays_open_however_many_intents_there_were(media, path, monkeypatch):
+    monkeypatch.setattr(leases, "INTENTS_LIMIT_BYTES", 100)
+    before = len(os.listdir("/dev/fd"))
+    batches = [files.inflight().batch() for _ in range(12)]
+    for batch in batches:
+        batch.add(path(), b"x")
+        batch.publish()
+    for number, batch in enumerate(batches):
+        batch.settle() if number % 2 else batch.discard()
+    files.close_leases()
+    assert len(os.listdir("/dev/fd")) == before
+    assert leftovers(media) == set()
 
 
 def test_many_threads_publish_settle_and_discard_at_once(media, path):

@@ -60,6 +60,20 @@ def test_both_ways_give_thumbnails_of_the_same_size_and_look(size, picture_forma
     assert max(difference.mean) < 6  # of 255: edges are smoothed a little differently
 
 
+def test_pixels_that_pillow_keeps_in_pieces_give_the_same_thumbnail():
+    """Pillow splits what is larger than a block of its memory, 16 MiB unless told otherwise."""
+    data = a_part((640, 480))
+    in_one_piece = inspect(data).thumbnail_webp
+    block_bytes = Image.core.get_block_size()
+    Image.core.set_block_size(64 * 1024)
+    try:
+        with pytest.raises(ValueError, match="contiguous"):
+            Image.new("RGB", (640, 480)).__arrow_c_array__()
+        assert inspect(data).thumbnail_webp == in_one_piece
+    finally:
+        Image.core.set_block_size(block_bytes)
+
+
 def test_threads_do_not_disturb_each_other():
     drawings = [a_part((640, 400 + number), "JPEG") for number in range(8)]
     alone = [inspect(data).thumbnail_webp for data in drawings]

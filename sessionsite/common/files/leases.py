@@ -29,7 +29,16 @@ from pathlib import Path
 
 from django.conf import settings
 
-from .places import INFLIGHT, BadPath, check_path, disk_errors, media_root, sync_folders, write_all_new
+from .places import (
+    INFLIGHT,
+    BadPath,
+    check_path,
+    disk_errors,
+    media_root,
+    move_new,
+    sync_folders,
+    write_all_new,
+)
 
 INTENTS_LIMIT_BYTES = 256 * 1024  # over this the next file is begun; the old one goes with its last batch
 KNOWN_CHUNK = 500
@@ -45,7 +54,7 @@ class Batch:
 
     def __init__(self, inflight: "Inflight") -> None:
         self._inflight = inflight
-        self._waiting: list[tuple[Path, str]] = []
+        self._waiting: list[tuple[str, str]] = []  # (temporary file, media path)
         self._placed: list[str] = []
         self._intents: _Intents | None = None
 
@@ -72,14 +81,14 @@ class Batch:
         except FileNotFoundError:  # somebody removed the lease folder
             self._waiting += self._write(checked, self._inflight.folder())
 
-    def _write(self, files: list[tuple[str, bytes]], folder: Path) -> list[tuple[Path, str]]:
+    def _write(self, files: list[tuple[str, bytes]], folder: Path) -> list[tuple[str, str]]:
         """(temporary file, media path) of each."""
         waiting = [(self._inflight.temporary_in(folder), path) for path, _ in files]
         try:
             write_all_new((part, data) for (part, _), (_, data) in zip(waiting, files, strict=True))
         except BaseException:
             for part, _ in waiting:
-                part.unlink(missing_ok=True)
+                Path(part).unlink(missing_ok=True)
             raise
         return waiting
 
@@ -100,22 +109,19 @@ class Batch:
         self._drop_waiting()
         self._close_intents()
 
-    def _place(self) -> set[Path]:
+    def _place(self) -> set[str]:
         """Rename every file to its place; returns the folders whose entries changed."""
-        changed: set[Path] = set()
+        changed: set[str] = set()
         while self._waiting:
             temporary, path = self._waiting[0]
-            target = self._inflight.root / path
-            if target.exists():
-                raise FileExistsError(errno.EEXIST, "a media file is already there", path)
-            changed |= _rename(temporary, target)
+            changed |= _rename(temporary, f"{self._inflight.root}/{path}")
             self._placed.append(path)
             del self._waiting[0]
         return changed
 
     def _drop_waiting(self) -> None:
         while self._waiting:
-            self._waiting.pop()[0].unlink(missing_ok=True)
+            Path(self._waiting.pop()[0]).unlink(missing_ok=True)
 
     def _close_intents(self) -> None:
         if self._intents is not None:
@@ -144,40 +150,58 @@ def publish(batches: list[Batch]) -> None:
         raise
 
 
-def _rename(temporary: Path, target: Path) -> set[Path]:
+def _rename(temporary: str, target: str) -> set[str]:
     """Move a file, making its folder where it is missing; returns the folders whose entries changed."""
     try:
-        os.rename(temporary, target)
-        return {target.parent}
+        move_new(temporary, target)
+        return {os.path.dirname(target)}
     except FileNotFoundError:
         return _rename_into_new(temporary, target)
 
 
-def _rename_into_new(temporary: Path, target: Path) -> set[Path]:
+def _rename_into_new(temporary: str, target: str) -> set[str]:
     """The same with the folder made first; a clean-up that removes the empty folder meanwhile is retried."""
+    folder = Path(target).parent
     for last in (False, True):
-        changed = {target.parent}
-        missing = target.parent
+        changed, missing = {folder}, folder
         while not missing.is_dir():
             missing = missing.parent
             changed.add(missing)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(temporary, target)
+            folder.mkdir(parents=True, exist_ok=True)
+            move_new(temporary, target)
             break
         except FileNotFoundError:
             if last:
                 raise
-    return changed
+    return {str(each) for each in changed}
 
 
-@dataclass(eq=False)
 class _Intents:
-    """One file of intents, and how many batches still count on it."""
+    """One file of intents, held open, and how many batches still count on it."""
 
-    path: Path
-    open_batches: int = 0
-    size_bytes: int = 0
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.open_batches = self.size_bytes = 0
+        self._fd: int | None = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
+
+    def takes_more(self) -> bool:
+        """It is not full, and nobody has removed it."""
+        return self.size_bytes <= INTENTS_LIMIT_BYTES and os.path.exists(self.path)
+
+    def append(self, record: bytes) -> None:
+        """Raises OSError; the record may then be torn, and must not be continued."""
+        if os.write(self._fd, record) != len(record):
+            raise OSError(errno.ENOSPC, "the intents were cut")
+        self.size_bytes += len(record)
+
+    def close(self, *, is_over: bool = False) -> None:
+        """It is not written any more. is_over: all of its batches are decided, and the file is gone."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        if is_over:
+            self.path.unlink(missing_ok=True)
 
 
 class Inflight:
@@ -197,44 +221,51 @@ class Inflight:
         is_trusted: once taken, it is not looked at again, which costs as much as a small write.
         """
         with self._lock:
-            if self._folder is None or not (is_trusted or self._folder.is_dir()):
-                self._take_lease()
-            return self._folder
+            return self._held_folder(is_trusted=is_trusted)
 
-    def temporary_in(self, folder: Path) -> Path:
+    def _held_folder(self, *, is_trusted: bool = False) -> Path:
+        if self._folder is None or not (is_trusted or self._folder.is_dir()):
+            self._take_lease()
+        return self._folder
+
+    def temporary_in(self, folder: Path) -> str:
         """A name in the lease folder that no other file has."""
-        return folder / f"{next(self._numbers)}.part"
+        return f"{folder}/{next(self._numbers)}.part"
 
     def announce(self, batches: list[Batch]) -> None:
         """The places of `batches` stand in the lease folder, written by one write."""
         record = "".join(f"{path}\n" for batch in batches for path in batch.paths).encode()
-        folder = self.folder()
         with self._lock:
-            if self._intents is None or self._intents.size_bytes > INTENTS_LIMIT_BYTES:
-                self._intents = _Intents(folder / f"intents-{next(self._numbers):08d}")
-            intents = self._intents
+            intents, self._intents = self._open_intents(), None  # a torn record must not be continued
             intents.open_batches += len(batches)
             self._undecided += len(batches)
             for batch in batches:
                 batch._intents = intents
-            self._intents = None  # a torn record must not be continued
-            with open(intents.path, "ab", buffering=0) as stream:
-                if stream.write(record) != len(record):
-                    raise OSError(errno.ENOSPC, "the intents were cut")
-            intents.size_bytes += len(record)
+            intents.append(record)
             self._intents = intents
 
-    def sync(self, changed: set[Path]) -> None:
+    def _open_intents(self) -> _Intents:
+        if self._intents is not None and self._intents.takes_more():
+            return self._intents
+        folder = self._held_folder()
+        self._let_intents_go()
+        return _Intents(folder / f"intents-{next(self._numbers):08d}")
+
+    def _let_intents_go(self) -> None:
+        """The next record begins a new file; this one goes with its last batch."""
+        if self._intents is not None:
+            self._intents.close(is_over=not self._intents.open_batches)
+            self._intents = None
+
+    def sync(self, changed: set[str]) -> None:
         """The entries of the folders `changed`, and these folders, are as durable as DURABILITY asks.
 
         A folder that another process has just made may not be synced in its parent yet, and this process is
         about to acknowledge a file in it: so each is synced up to DATA_DIR once, whoever made it.
         """
         unknown = changed - self._durable
-        above = {
-            each for folder in unknown for each in folder.parents if each.is_relative_to(self.root.parent)
-        }
-        sync_folders(changed | above)
+        above = {parent for folder in unknown for parent in Path(folder).parents}
+        sync_folders(changed | {str(each) for each in above if each.is_relative_to(self.root.parent)})
         self._durable |= unknown
 
     def close_intents(self, intents: _Intents) -> None:
@@ -244,17 +275,18 @@ class Inflight:
             self._undecided -= 1
             in_use = intents is self._intents and intents.size_bytes <= INTENTS_LIMIT_BYTES
             if not intents.open_batches and not in_use:
-                intents.path.unlink(missing_ok=True)
+                intents.close(is_over=True)
                 self._intents = None if intents is self._intents else self._intents
 
     def close(self) -> None:
         """The lease is given up: its folder is gone, unless a batch is undecided (the next start repairs)."""
         with self._lock:
+            self._let_intents_go()
             if self._folder is not None and not self._undecided:
                 with contextlib.suppress(FileNotFoundError):
                     _remove_lease(self._folder)
             self.drop_lock()
-            self._folder, self._intents = None, None
+            self._folder = None
 
     def drop_lock(self) -> None:
         """This process no longer holds the lease's file open."""
@@ -265,6 +297,8 @@ class Inflight:
     def forget(self) -> None:
         """In a forked child: the lease is the parent's, and an open copy of its lock would outlive it."""
         self.drop_lock()
+        if self._intents is not None:
+            self._intents.close()
         self._reset()
 
     def _reset(self) -> None:
@@ -274,16 +308,17 @@ class Inflight:
         self._lock_fd: int | None = None
         self._intents: _Intents | None = None
         self._undecided = 0
-        self._durable: set[Path] = set()  # folders that a power cut leaves in their parents
+        self._durable: set[str] = set()  # folders that a power cut leaves in their parents
 
     def _take_lease(self) -> None:
         self.drop_lock()
+        self._let_intents_go()
         with _leases_locked(self.root), disk_errors():
             folder = self.root / INFLIGHT / f"{os.getpid()}-{secrets.token_hex(8)}"
             folder.mkdir()
             self._lock_fd = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
-        self._folder, self._intents = folder, None
+        self._folder = folder
 
 
 _inflights: dict[str, Inflight] = {}

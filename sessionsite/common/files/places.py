@@ -5,6 +5,7 @@ and how it is taken back when its row does not commit, is in `leases.py`.
 """
 
 import contextlib
+import ctypes
 import errno
 import os
 import re
@@ -21,9 +22,12 @@ from ..ids import created_at_of
 INFLIGHT = "inflight"
 QUARANTINE = ".quarantine"  # no media path begins like this, so nothing in it is ever served
 MAX_NAME_BYTES = 150
-_COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
+_COMPONENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
+_PATH = re.compile(rf"(?!{INFLIGHT}/){_COMPONENT}(?:/{_COMPONENT})+", re.ASCII)
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8})?", re.ASCII)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9]{1,9})?", re.ASCII)  # what cameras send
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1  # Linux, fcntl.h and linux/fs.h
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}  # control, direction and joining marks, surrogates, unassigned
 
 
@@ -58,8 +62,7 @@ def media_paths(organisation_slug: str, key: str, *exts: str) -> list[str]:
 
 def check_path(path: str) -> str:
     """`path` when it is the relative path of a media file. Raises BadPath for anything else."""
-    parts = path.split("/")
-    if len(parts) < 2 or parts[0] == INFLIGHT or not all(_COMPONENT.fullmatch(part) for part in parts):
+    if _PATH.fullmatch(path) is None:
         raise BadPath("not the path of a media file")
     return path
 
@@ -123,18 +126,20 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     write_all_new([(path, data)], mode=mode)
 
 
-def write_all_new(files: Iterable[tuple[Path, bytes]], *, mode: int = 0o644) -> None:
+def write_all_new(files: Iterable[tuple[str | Path, bytes]], *, mode: int = 0o644) -> None:
     """What `write_new` does, for several files: the first sync then takes most of the others' way with it."""
-    with disk_errors(), contextlib.ExitStack() as stack:
-        descriptors = []
-        for path, data in files:
-            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-            stack.callback(os.close, fd)
-            descriptors.append(fd)
-            _write_whole(fd, data)
-        if survives_power_cut():
-            for fd in descriptors:
-                os.fsync(fd)
+    descriptors: list[int] = []
+    try:
+        with disk_errors():
+            for path, data in files:
+                descriptors.append(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+                _write_whole(descriptors[-1], data)
+            if survives_power_cut():
+                for fd in descriptors:
+                    os.fsync(fd)
+    finally:
+        for fd in descriptors:
+            os.close(fd)
 
 
 def _write_whole(fd: int, data: bytes) -> None:
@@ -143,11 +148,26 @@ def _write_whole(fd: int, data: bytes) -> None:
         written += os.write(fd, memoryview(data)[written:])
 
 
-def sync_folders(folders: Iterable[Path]) -> None:
+def move_new(source: str, target: str) -> None:
+    """The file `source` is called `target`, which nothing was. Raises FileExistsError, FileNotFoundError.
+
+    In one step where system and file system have it (renameat2 with RENAME_NOREPLACE).
+    """
+    if _renameat2 is not None:
+        if not _renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE):
+            return
+        if (number := ctypes.get_errno()) not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(number, os.strerror(number), source, None, target)
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source, None, target)
+    os.rename(source, target)
+
+
+def sync_folders(folders: Iterable[str | Path]) -> None:
     """The entries of `folders` are as durable as DURABILITY asks; deepest first."""
     if not survives_power_cut():
         return
-    for folder in sorted(set(folders), key=lambda folder: len(folder.parts), reverse=True):
+    for folder in sorted(set(folders), key=lambda folder: str(folder).count(os.sep), reverse=True):
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(fd)
