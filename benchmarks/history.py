@@ -1,4 +1,4 @@
-"""Pages of a long history: the newest, at depth, by monitor, by tag, in the admin; SQLite and PostgreSQL.
+"""Pages of a long history, and a camera's work on top of it; SQLite and PostgreSQL.
 
     python -m benchmarks.history [--quick] [--full] [--databases sqlite,own]
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.lib.databases import OWN, database, has_postgresql
 from benchmarks.lib.options import FULL, defaults, parser, work_folder
+from benchmarks.lib.pictures import write_pictures
 from benchmarks.lib.processes import run_module
 from benchmarks.lib.results import Results, say
 from benchmarks.lib.servers import Ours, ours
@@ -76,6 +77,7 @@ def run_database(options, folder: Path, name: str, url: str, times: Times, resul
         with server:
             results.raw[f"{name} {sessions}"] = {**filled, "start_s": server.start_s}
             measure(options, server, name, sessions, pages_of(filled), times, results)
+            measure_work(options, server, name, sessions, filled["monitor"], times, results)
 
 
 def pages_of(filled: dict[str, Any]) -> dict[str, str]:
@@ -98,7 +100,11 @@ def pages_of(filled: dict[str, Any]) -> dict[str, str]:
     pages["images, of a session"] = f"/api/v1/images/?limit=50&session={filled['session']}"
     pages["images, by tag, common"] = "/api/v1/images/?limit=50&tag=scratch"
     pages["images, by tag, rare"] = "/api/v1/images/?limit=50&tag=rare-box"
+    pages["sessions, running"] = "/api/v1/sessions/?limit=50&state=active"
     pages["events, newest"] = "/api/v1/events/?limit=50"
+    pages["events, of a monitor"] = f"/api/v1/events/?limit=50&monitor={monitor}"
+    pages["events, of a session"] = f"/api/v1/events/?limit=50&session={filled['session']}"
+    pages["monitor page"] = f"/monitors/{monitor}/"
     pages["history page"] = "/sessions/"
     pages["history page, by beginning of name, rare"] = "/sessions/?q=batch%200000001"
     pages["admin, sessions"] = "/admin/sessions_app/session/"
@@ -128,6 +134,35 @@ def measure(
     connection.close()
 
 
+def measure_work(
+    options, server: Ours, name: str, sessions: int, monitor: str, times: Times, results: Results
+) -> None:
+    """A session is started, takes pictures and is stopped, round after round."""
+    [picture] = write_pictures(server.folder / f"{sessions}", count=1, extension="jpg")
+    requests = {
+        "start": ("start/", b""),
+        "a picture": ("images/", picture.read_bytes()),
+        "stop": ("stop/", b""),
+    }
+    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "image/jpeg"}
+    taken: dict[str, list[float]] = defaultdict(list)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    for number in range(WARM + options.rounds):
+        for what, (path, body) in requests.items():
+            began = time.monotonic()
+            connection.request("POST", f"/api/v1/monitors/{monitor}/{path}", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status >= 300:
+                results.note(f"{name}: {what} was answered {answer.status}")
+            elif number >= WARM:
+                taken[what].append((time.monotonic() - began) * 1000)
+    connection.close()
+    for what, milliseconds in taken.items():
+        figures = {"p50_ms": median(milliseconds), "p95_ms": percentile(milliseconds, 95)}
+        times[name, sessions, f"work: {what}"] = figures
+
+
 def fetch(connection, server: Ours, path: str) -> tuple[float, int, int]:
     """(seconds, status, bytes). Pages are asked with the cookie of an admin, the API with a token."""
     is_api = path.startswith("/api/")
@@ -145,7 +180,7 @@ def report(results: Results, options, times: Times) -> None:
     small, large = options.sizes[0], options.sizes[-1]
     for name in names:
         table = results.table(
-            f"{name}: median ms of a page of 50", "page",
+            f"{name}: median ms of a page of 50, and of a camera's work", "page",
             *(f"{sessions:,} sessions" for sessions in options.sizes), "p95 ms of the last", "growth",
         )  # fmt: skip
         chart = results.chart(f"{name}, {large:,} sessions", "ms")

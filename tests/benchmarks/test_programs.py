@@ -93,7 +93,8 @@ def test_history_finds_every_page(run):
     found = run(history)
     assert found["notes"] == []
     pages = found["raw"]["pages"]
-    for page in ("sessions, newest", "images, depth 50 %", "images, by tag, rare", "admin, sessions"):
+    asked = ("sessions, newest", "images, depth 50 %", "images, by tag, rare", "admin, sessions")
+    for page in (*asked, "work: start", "work: a picture", "work: stop"):
         assert pages[f"SQLite, 60, {page}"]["p50_ms"] > 0
     assert found["raw"]["SQLite 60"]["images"] == 600
 
