@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connection
@@ -39,26 +40,34 @@ class ImageRow(NamedTuple):
 
 
 IMAGE_COLUMNS = ImageRow._fields
-_CONSTANT_COLUMNS = {"split": "", "review": "unreviewed", "revision": 1}
+_CONSTANT_COLUMNS = {"split": "''", "review": "'unreviewed'", "revision": "1"}  # in SQL
+_TIMES = IMAGE_COLUMNS.index("taken_at"), IMAGE_COLUMNS.index("received_at") + 1
 _ACCEPTING = ", ".join(f"'{state.value}'" for state in ACCEPTING)
 
 
-def _adapted(value):
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+def _adapted(moment: datetime):
+    return connection.ops.adapt_datetimefield_value(moment)
 
 
 def insert_images(rows: Sequence[ImageRow]) -> dict[str, int]:
     """Insert what is new; returns key -> pk of the rows really inserted. A repeat is left out, no error."""
-    names = ", ".join((*IMAGE_COLUMNS, *_CONSTANT_COLUMNS))
-    one = "(" + ", ".join(["%s"] * (len(IMAGE_COLUMNS) + len(_CONSTANT_COLUMNS))) + ")"
-    values = [_adapted(value) for row in rows for value in (*row, *_CONSTANT_COLUMNS.values())]
+    first, end = _TIMES
+    values: list[object] = []
+    for row in rows:
+        values += (*row[:first], *map(_adapted, row[first:end]), *row[end:])
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO monitoring_image ({names}) VALUES {', '.join([one] * len(rows))} "
-            "ON CONFLICT DO NOTHING RETURNING key, id",
-            values,
-        )
+        cursor.execute(_insert_statement(len(rows)), values)
         return dict(cursor.fetchall())
+
+
+@lru_cache(maxsize=128)
+def _insert_statement(count: int) -> str:
+    names = ", ".join((*IMAGE_COLUMNS, *_CONSTANT_COLUMNS))
+    one = "(" + ", ".join(["%s"] * len(IMAGE_COLUMNS) + list(_CONSTANT_COLUMNS.values())) + ")"
+    return (
+        f"INSERT INTO monitoring_image ({names}) VALUES {', '.join([one] * count)} "
+        "ON CONFLICT DO NOTHING RETURNING key, id"
+    )
 
 
 def count_images(

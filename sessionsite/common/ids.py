@@ -13,6 +13,7 @@ BODY_CHARS = 26  # 130 bits hold 48 bits of milliseconds and 80 random bits
 RANDOM_BITS = 80
 STEP_BYTES = 5
 CLOCK_SET_BACK_MS = 60_000
+_PAIRS = [left + right for left in ALPHABET for right in ALPHABET]
 _PYTHONS_DIGITS = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # those of int(text, 32)
 _BODY = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,7 +64,7 @@ def created_at_of(key: str) -> datetime:
 
 
 def _encode(value: int) -> str:
-    return "".join(ALPHABET[value >> shift & 31] for shift in range(5 * (BODY_CHARS - 1), -1, -5))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * (BODY_CHARS - 2), -1, -10)])
 
 
 def _decode(body: str) -> int:

@@ -12,6 +12,8 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterable, Iterator
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -53,11 +55,23 @@ def media_path(organisation_slug: str, key: str, ext: str) -> str:
 
 def media_paths(organisation_slug: str, key: str, *exts: str) -> list[str]:
     """What `media_path` gives for each of `exts`."""
-    if not all(_EXTENSION.fullmatch(ext) for ext in exts) or "/" in organisation_slug:
+    stem = check_path(f"{_folder_of(organisation_slug, created_at_of(key).date())}/{key}")
+    return [f"{stem}.{_checked_extension(ext)}" for ext in exts]
+
+
+@lru_cache(maxsize=1024)
+def _folder_of(organisation_slug: str, day: date) -> str:
+    if "/" in organisation_slug:
         raise BadPath("not the parts of a media path")
     folder = f"{INFLIGHT}.org" if organisation_slug == INFLIGHT else organisation_slug  # no slug has a dot
-    stem = check_path(f"{folder}/{created_at_of(key):%Y/%m/%d}/{key}")
-    return [f"{stem}.{ext}" for ext in exts]
+    return f"{folder}/{day:%Y/%m/%d}"
+
+
+@lru_cache(maxsize=64)
+def _checked_extension(ext: str) -> str:
+    if _EXTENSION.fullmatch(ext) is None:
+        raise BadPath("not the parts of a media path")
+    return ext
 
 
 def check_path(path: str) -> str:
