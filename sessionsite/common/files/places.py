@@ -170,7 +170,8 @@ def move_new(source: str, target: str) -> None:
     if _renameat2 is not None:
         if not _renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE):
             return
-        if (number := ctypes.get_errno()) not in (errno.EINVAL, errno.ENOSYS):
+        # Not on this file system, not in this kernel, not in this container.
+        if (number := ctypes.get_errno()) not in (errno.EINVAL, errno.ENOSYS, errno.EPERM):
             raise OSError(number, os.strerror(number), source, None, target)
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source, None, target)
