@@ -60,7 +60,7 @@ class SessionEventQuerySet(QuerySet):
     def of_monitor(self, pk: int):
         """Notable entries of this monitor's sessions.
 
-        They are found by the sessions while these are few, else on the way through all entries in their order.
+        They are found by the sessions while these are few, else on the way through all entries in order.
         """
         sessions = self.model._meta.get_field("session").related_model.objects
         keys = few(sessions.filter(monitor=pk).values_list("pk", flat=True))
