@@ -33,6 +33,33 @@ def show_picture(page: Page) -> None:
     )
 
 
+def lose_first_answer(page: Page, method: str, ending: str) -> None:
+    """The server does what the page's next request asks, and its answer never comes.
+
+    method, ending: of which requests; how their address ends.
+
+    In the page itself, so that no request passes before the browser intercepts it.
+    """
+    page.evaluate(
+        """([method, ending]) => {
+          const real = window.fetch;
+          window.lost = [];
+          window.fetch = async (address, options) => {
+            const answer = await real(address, options);
+            if (window.lost.length || options?.method !== method || !address.endsWith(ending)) return answer;
+            window.lost.push(answer.status);
+            throw new TypeError("the answer was lost");
+          };
+        }""",
+        [method, ending],
+    )
+
+
+def lost_answers(page: Page) -> list[int]:
+    """Statuses of the answers that `lose_first_answer` has lost."""
+    return page.evaluate("window.lost")
+
+
 def drag_over_picture(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Drags from one point to another, in fractions of the picture."""
     frame = page.locator(".viewer-stage").bounding_box()

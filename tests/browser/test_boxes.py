@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import drag_over_picture, show_picture
+from tests.browser.steps import drag_over_picture, lose_first_answer, lost_answers, show_picture
 
 
 @pytest.fixture(scope="module")
@@ -137,41 +137,23 @@ def test_unsaved_changes_that_were_sent_before_their_picture_is_shown_are_told_o
     people.forgive("ERR_FAILED")
 
 
-def test_a_lost_answer_makes_no_second_box(page, people, cameras, picture):
-    lost = []
-
-    def lose(route) -> None:
-        if lost:
-            route.continue_()
-        else:
-            lost.append(route.fetch().status)
-            route.abort()
-
-    page.route("**/api/v1/images/*/tags/", lose)
+def test_a_lost_answer_makes_no_second_box(page, cameras, picture):
+    lose_first_answer(page, "POST", "/tags/")
     page.get_by_role("button", name="Draw a box").click()
     drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
     expect(page.locator("[data-saved]")).to_have_text("Saved")
-    assert lost == [201] and len(boxes(cameras, picture)) == 2
+    assert lost_answers(page) == [201] and len(boxes(cameras, picture)) == 2
     expect(page.locator("[data-boxes] .box-row")).to_have_count(2)
-    people.forgive("ERR_FAILED")
 
 
 def test_a_lost_answer_to_a_review_asks_nobody_which_side_to_keep(page, people, cameras, picture):
-    lost = []
-
-    def lose(route) -> None:
-        if lost or route.request.method != "PATCH":
-            route.continue_()
-        else:
-            lost.append(route.fetch().status)
-            route.abort()
-
-    page.route(f"**/api/v1/images/{picture}/", lose)
+    lose_first_answer(page, "PATCH", f"/images/{picture}/")
     page.keyboard.press("d")
     expect(page.locator("[data-saved]")).to_have_text("Saved")
     expect(page.locator("dialog[open]")).to_have_count(0)
-    assert lost == [200] and cameras.call("GET", f"images/{picture}/")["review"] == "doubtful"
-    people.forgive("ERR_FAILED", "412")
+    assert lost_answers(page) == [200]
+    assert cameras.call("GET", f"images/{picture}/")["review"] == "doubtful"
+    people.forgive("412")
 
 
 def test_what_waited_behind_a_slow_answer_is_not_taken_for_a_clash(page, cameras, picture):
