@@ -189,6 +189,23 @@ def test_a_full_disk_while_writing_is_no_room_and_leaves_nothing(media, path, mo
     assert kept_files(media) == leftovers(media) == set()
 
 
+def test_a_disk_that_is_full_only_at_the_close_is_no_room_and_no_file_stays_open(media, path, monkeypatch):
+    files.inflight().folder()
+    real, before = os.close, len(os.listdir("/dev/fd"))
+
+    def close(fd):
+        real(fd)
+        raise OSError(errno.EDQUOT, "quota")
+
+    batch = files.inflight().batch()
+    with monkeypatch.context() as patched:
+        patched.setattr(places.os, "close", close)
+        with pytest.raises(NoRoom):
+            batch.add_all([(path(), b"one"), (path(), b"two")])
+    assert len(os.listdir("/dev/fd")) == before
+    assert kept_files(media) == leftovers(media) == set()
+
+
 def test_a_full_disk_while_publishing_takes_everything_back(media, path, monkeypatch):
     batch = files.inflight().batch()
     for _ in range(3):

@@ -142,18 +142,16 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 def write_all_new(files: Iterable[tuple[str | Path, bytes]], *, mode: int = 0o644) -> None:
     """What `write_new` does, for several files: the first sync then takes most of the others' way with it."""
-    descriptors: list[int] = []
-    try:
-        with disk_errors():
-            for path, data in files:
-                descriptors.append(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
-                _write_whole(descriptors[-1], data)
-            if survives_power_cut():
-                for fd in descriptors:
-                    os.fsync(fd)
-    finally:
-        for fd in descriptors:
-            os.close(fd)
+    with disk_errors(), contextlib.ExitStack() as closing:  # a disk may say only then that it is full
+        descriptors = []
+        for path, data in files:
+            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+            closing.callback(os.close, fd)
+            descriptors.append(fd)
+            _write_whole(fd, data)
+        if survives_power_cut():
+            for fd in descriptors:
+                os.fsync(fd)
 
 
 def _write_whole(fd: int, data: bytes) -> None:
