@@ -3,12 +3,9 @@
 from .leases import (
     Batch,
     Inflight,
-    RepairReport,
     close_leases,
-    dead_leases,
     inflight,
     publish,
-    repair_dead_leases,
 )
 from .places import (
     QUARANTINE,
@@ -25,6 +22,7 @@ from .places import (
     survives_power_cut,
     write_file,
 )
+from .repair import RepairReport, dead_leases, repair_dead_leases
 
 __all__ = [
     "QUARANTINE",
