@@ -17,7 +17,7 @@ from django.db import close_old_connections
 logger = logging.getLogger(__name__)
 
 BATCH_MAX = 64
-GATHER_S = 0.004  # a commit alone costs as much as two of its pictures: worth the time of two decodes
+GATHER_S, GATHER_MAX_S = 0.004, 0.02  # a commit alone costs as much as two or three of its items
 
 Item = TypeVar("Item")
 
@@ -55,8 +55,8 @@ class GroupCommit(Generic[Item]):
 
     commit: takes a batch, returns each item's result in order (an exception is raised where it is awaited);
     when it raises itself, everyone gets that exception.
-    coming: how many items are on their way in this process, queued ones included. A commit waits up to
-    GATHER_S for half of them, so that a lone item never waits.
+    coming: how many items are on their way in this process, queued ones included. A commit waits for half of
+    them, for about as long as it takes itself, so that a lone item never waits.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class GroupCommit(Generic[Item]):
         self._jobs: deque[tuple[Item, Answer]] = deque()
         self._changed = threading.Condition()
         self._first_at = 0.0  # when the first of these came
+        self.gather_s = GATHER_S  # how long the first of a batch waits for others now
         self._is_idle = False  # the thread waits for a first job, however long it takes
         self._thread: threading.Thread | None = None
 
@@ -96,9 +97,9 @@ class GroupCommit(Generic[Item]):
             began = time.monotonic()
             if self._coming() and not self._jobs:
                 # Whoever was just answered comes back at once: the first of them need not wake this thread.
-                self._changed.wait_for(lambda: self._jobs and self._is_enough(), GATHER_S)
+                self._changed.wait_for(lambda: self._jobs and self._is_enough(), self.gather_s)
             self._wait_for_first()
-            left_s = max(began, self._first_at) + GATHER_S - time.monotonic()
+            left_s = max(began, self._first_at) + self.gather_s - time.monotonic()
             self._changed.wait_for(self._is_enough, max(0.0, left_s))
             return [self._jobs.popleft() for _ in range(min(len(self._jobs), BATCH_MAX))]
 
@@ -109,6 +110,7 @@ class GroupCommit(Generic[Item]):
         self._is_idle = False
 
     def _work(self, jobs: list[tuple[Item, Answer]]) -> None:
+        began = time.monotonic()
         close_old_connections()
         try:
             results: Sequence[object] = self._commit([item for item, _ in jobs])
@@ -123,6 +125,11 @@ class GroupCommit(Generic[Item]):
         for loop, own in by_loop.items():
             with suppress(RuntimeError):  # its loop has ended: nobody waits
                 loop.call_soon_threadsafe(_settle, own)
+        self._note_duration(time.monotonic() - began)
+
+    def _note_duration(self, took_s: float) -> None:
+        """The next batches gather for about as long as the last eight took, on a slow machine longer."""
+        self.gather_s += (min(max(took_s, GATHER_S), GATHER_MAX_S) - self.gather_s) / 8
 
 
 def _settle(results: list[tuple[Answer, object]]) -> None:

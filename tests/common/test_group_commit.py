@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from sessionsite.common import group_commit
-from sessionsite.common.group_commit import BATCH_MAX, Answer, GroupCommit
+from sessionsite.common.group_commit import BATCH_MAX, GATHER_MAX_S, GATHER_S, Answer, GroupCommit
 
 
 class Committing:
@@ -90,3 +91,24 @@ async def test_a_commit_that_fails_tells_all_and_the_next_one_goes_on(committing
     assert found == [committing.error] * 3
     committing.error = None
     assert await committing.add(4) == 8
+
+
+async def test_a_batch_gathers_for_as_long_as_commits_take_within_limits(committing, monkeypatch):
+    now_s = 0.0
+    monkeypatch.setattr(group_commit, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    async def commits_take(seconds: float) -> float:
+        def slow(batch: list[int]) -> list[int]:
+            nonlocal now_s
+            now_s += seconds
+            return batch
+
+        monkeypatch.setattr(committing.writer, "_commit", slow)
+        for number in range(60):
+            await committing.add(number)
+        return committing.writer.gather_s
+
+    assert await commits_take(0.001) == GATHER_S
+    assert await commits_take(0.010) == pytest.approx(0.010, rel=0.01)
+    assert await commits_take(5.0) == pytest.approx(GATHER_MAX_S, rel=0.01)
+    assert await commits_take(0.001) == pytest.approx(GATHER_S, rel=0.01)
