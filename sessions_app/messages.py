@@ -10,20 +10,11 @@ from typing import Any
 
 from sessions_app.models import LabelCount, Session, SessionEvent
 from sessions_app.policies import COUNTED
+from sessions_app.severity import severity_of
 from sessions_app.states import TERMINAL
 from sessions_app.store import counts_of, devices_of
 from sessionsite.common.clock import iso
 from sessionsite.common.rows import row_of
-
-SEVERITIES = {
-    "camera_late": "warning",
-    "camera_lost": "error",
-    "stale": "error",
-    "server_restarted": "warning",
-    "image_deleted": "warning",
-    "late_image_added": "warning",
-}
-
 
 # What `entry_json` takes, in its order: for `values_list`.
 ENTRY_COLUMNS = ("session__key", "seq", "kind", "at", "detail", "device__key", "session__monitor__slug")
@@ -108,7 +99,7 @@ def entry_json(
         "at": iso(at),
         "device": device,
         "detail": detail,
-        "severity": detail.get("severity") or SEVERITIES.get(kind, "info"),
+        "severity": severity_of(kind, detail),
     }
 
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from devices.models import Device
 from sessions_app.querysets import SessionEventQuerySet, SessionQuerySet
+from sessions_app.severity import IsSevere
 from sessions_app.states import OPEN, Kind, State
 from sessionsite.accounts.models import Organisation
 from sessionsite.common.begins import Folded
@@ -118,6 +119,14 @@ class SessionEvent(models.Model):
                 fields=["organisation", "kind", "-id"],
                 condition=~Q(kind="images_added") & ~Q(kind="frame") & ~Q(kind="device_tags_changed"),
                 name="notable_events_by_kind",
+            ),
+            models.Index(
+                fields=["organisation", "-id"],
+                condition=~Q(kind="images_added")
+                & ~Q(kind="frame")
+                & ~Q(kind="device_tags_changed")
+                & Q(IsSevere("kind", "detail")),
+                name="severe_events_newest",
             ),
             models.Index(
                 fields=["session", "seq"],

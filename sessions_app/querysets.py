@@ -9,6 +9,7 @@ from django.db.models import BooleanField, F, Func, OuterRef, Prefetch, Q, Query
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from sessions_app.severity import IsSevere, Severity
 from sessions_app.states import ACCEPTING, OPEN
 from sessionsite.common.access import VisibleQuerySet
 from sessionsite.common.few import aside, few, only_checked
@@ -76,6 +77,12 @@ class SessionEventQuerySet(QuerySet):
     def notable(self):
         """What a person reads: not each picture, frame or box of a device; the index leaves them out."""
         return self.exclude(kind="images_added").exclude(kind="frame").exclude(kind="device_tags_changed")
+
+    def of_severity(self, words: Collection[str]):
+        """Notable entries of these severities; those that are not just for information have an index."""
+        severity = Severity("kind", "detail")
+        rows = self.notable() if "info" in words else self.notable().filter(IsSevere("kind", "detail"))
+        return rows.alias(severity=severity).filter(severity__in=words)
 
     def milestones(self):
         """What a timeline marks: notable, and no edit of a single picture; a partial index of the session."""

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters import rest_framework as filters
 
-from sessions_app.messages import SEVERITIES
 from sessions_app.models import LabelCount, Session
-from sessions_app.services.markers import SEVERITY_WORDS
+from sessions_app.severity import SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter
@@ -97,11 +96,4 @@ class EventFilters(OrganisationFilters):
         return queryset.none() if pk is None else queryset.of_monitor(pk)
 
     def of_severity(self, queryset, name, words):
-        if not words:
-            return queryset
-        wanted = Q()
-        for word in words:
-            kinds = [kind for kind, severity in SEVERITIES.items() if severity == word]
-            by_kind = ~Q(kind__in=SEVERITIES) if word == "info" else Q(kind__in=kinds)
-            wanted |= Q(detail__severity=word) | (by_kind & Q(detail__severity__isnull=True))
-        return queryset.filter(wanted)
+        return queryset.of_severity(words) if words else queryset

@@ -13,7 +13,8 @@ from sessions_app.api.serializers import MarkerSerializer
 from sessions_app.messages import event_json
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services import NewMarker, mark_all
-from sessions_app.services.markers import LABEL_MAX, SEVERITY_WORDS
+from sessions_app.services.markers import LABEL_MAX
+from sessions_app.severity import SEVERITY_WORDS
 from sessionsite.accounts import rates
 from sessionsite.accounts.authentication import secret_in
 from sessionsite.accounts.callers import caller_of_token, digest_of

@@ -3,7 +3,8 @@
 from rest_framework import serializers
 
 from sessions_app.messages import EventMessage, SessionMessage
-from sessions_app.services.markers import LABEL_MAX, SEVERITY_WORDS
+from sessions_app.services.markers import LABEL_MAX
+from sessions_app.severity import SEVERITY_WORDS
 from sessions_app.states import Kind, State
 from sessionsite.common.api.fields import (
     MomentField,

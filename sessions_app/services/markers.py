@@ -16,6 +16,7 @@ from devices.models import Device
 from sessions_app import store
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services.journal import DEDUP_KEY_MAX, DedupMismatch
+from sessions_app.severity import SEVERITY_WORDS
 from sessionsite.accounts.services import touch_organisation
 from sessionsite.common.databases import UNAVAILABLE
 from sessionsite.common.errors import DomainError, Missing
@@ -23,7 +24,6 @@ from sessionsite.common.live import publish_on_commit
 
 MARKER = "marker"
 LABEL_MAX = 200
-SEVERITY_WORDS = ("info", "warning", "error")
 
 
 class BadMarker(DomainError):

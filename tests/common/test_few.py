@@ -5,6 +5,7 @@ from django.db import connection
 
 from monitoring.models import Image
 from sessions_app.models import Session, SessionEvent
+from sessions_app.services import mark
 from sessionsite.accounts.callers import caller_of_user
 from sessionsite.common import few as few_module
 from sessionsite.common.few import aside, read_by_key
@@ -34,6 +35,19 @@ def test_pinned_pictures_are_found_by_their_index(organisation):
 def test_the_newest_entries_are_found_without_a_walk_past_the_pictures(organisation, lookups, index):
     entries = SessionEvent.objects.for_messages().notable().filter(organisation=organisation, **lookups)
     assert index in entries.order_by("-pk")[:50].explain()
+
+
+@pytest.mark.parametrize("words", [["error"], ["warning"], ["warning", "error"]])
+def test_entries_that_are_not_just_for_information_have_their_own_index(organisation, session, words):
+    for number, severity in enumerate(["info"] * 40 + ["error", "warning", "info"]):
+        mark(session, label=f"mark {number}", by="ann", severity=severity)
+    entries = SessionEvent.objects.for_messages().filter(organisation=organisation)
+    page = entries.of_severity(words).order_by("-pk")[:50]
+    if connection.vendor == "postgresql":  # it would rather read a table of one page
+        connection.cursor().execute("SET LOCAL enable_seqscan = off")
+    plan = page.explain()
+    assert [entry.detail["severity"] for entry in page] == words
+    assert "severe_events_newest" in plan and "TEMP B-TREE" not in plan
 
 
 @on_sqlite

@@ -9,9 +9,9 @@ import pytest
 
 from monitoring import presence
 from monitoring.services.watch import KINDS
-from sessions_app.messages import SEVERITIES
 from sessions_app.services.frames import FRAME
 from sessions_app.services.journal import ON_THE_WALL
+from sessions_app.severity import SEVERITIES
 from sessions_app.states import ACCEPTING, MOVES, OPEN, TERMINAL, State
 from tests.sessions_app.journal_kinds import kinds_in, written_kinds
 
