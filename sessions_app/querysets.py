@@ -79,10 +79,9 @@ class SessionEventQuerySet(QuerySet):
         return self.exclude(kind="images_added").exclude(kind="frame").exclude(kind="device_tags_changed")
 
     def of_severity(self, words: Collection[str]):
-        """Notable entries of these severities; those that are not just for information have an index."""
-        severity = Severity("kind", "detail")
-        rows = self.notable() if "info" in words else self.notable().filter(IsSevere("kind", "detail"))
-        return rows.alias(severity=severity).filter(severity__in=words)
+        """Entries of these severities; notable ones that are not just for information have an index."""
+        rows = self if "info" in words else self.filter(IsSevere("kind", "detail"))
+        return rows.alias(severity=Severity("kind", "detail")).filter(severity__in=words)
 
     def milestones(self):
         """What a timeline marks: notable, and no edit of a single picture; a partial index of the session."""

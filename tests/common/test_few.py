@@ -41,7 +41,7 @@ def test_the_newest_entries_are_found_without_a_walk_past_the_pictures(organisat
 def test_entries_that_are_not_just_for_information_have_their_own_index(organisation, session, words):
     for number, severity in enumerate(["info"] * 40 + ["error", "warning", "info"]):
         mark(session, label=f"mark {number}", by="ann", severity=severity)
-    entries = SessionEvent.objects.for_messages().filter(organisation=organisation)
+    entries = SessionEvent.objects.for_messages().notable().filter(organisation=organisation)
     page = entries.of_severity(words).order_by("-pk")[:50]
     if connection.vendor == "postgresql":  # it would rather read a table of one page
         connection.cursor().execute("SET LOCAL enable_seqscan = off")

@@ -34,7 +34,7 @@ def repair_dead_leases(is_known: Callable[[list[str]], set[str]]) -> RepairRepor
     """
     report = RepairReport()
     root = media_root()
-    for folder in sorted(path for path in (root / INFLIGHT).glob("*-*") if path.is_dir()):
+    for folder in _folders(root):
         fd = _claim(root, folder)
         if fd is None:
             report.living += 1
@@ -50,12 +50,17 @@ def dead_leases() -> list[str]:
     """The names of lease folders whose owner is dead; nothing is changed."""
     root = media_root()
     names = []
-    for folder in sorted(path for path in (root / INFLIGHT).glob("*-*") if path.is_dir()):
+    for folder in _folders(root):
         fd = _claim(root, folder)
         if fd is not None:
             os.close(fd)
             names.append(folder.name)
     return names
+
+
+def _folders(root: Path) -> list[Path]:
+    """Of all leases, whoever holds them."""
+    return sorted(path for path in (root / INFLIGHT).glob("*-*") if path.is_dir())
 
 
 def _claim(root: Path, folder: Path) -> int | None:
