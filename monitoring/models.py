@@ -175,6 +175,11 @@ class Image(models.Model):
                 name="one_image_per_idempotency_key",
             ),
             models.UniqueConstraint(
+                fields=["session", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False, monitor__isnull=True),
+                name="one_image_per_key_of_a_session",
+            ),
+            models.UniqueConstraint(
                 fields=["session", "taken_at", "sha256"],
                 condition=Q(session__isnull=False),
                 name="one_image_per_moment_and_content",

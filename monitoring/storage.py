@@ -63,7 +63,7 @@ def _monitors(organisation: Organisation, rules: dict) -> list[dict]:
 
 
 def _pinned(organisation: Organisation) -> dict:
-    sessions = Session.objects.filter(organisation=organisation, pinned_at__isnull=False)
+    sessions = Session.objects.filter(aside(organisation=organisation), pinned_at__isnull=False)
     images = Image.objects.filter(aside(organisation=organisation), pinned_at__isnull=False)
     whole = sessions.aggregate(count=Count("pk"), size_bytes=Sum("size_bytes"))
     single = images.filter(session__pinned_at=None).aggregate(count=Count("pk"), size_bytes=Sum("size_bytes"))

@@ -72,6 +72,10 @@ class Session(models.Model):
             models.Index(fields=["organisation", "-started_at", "-id"], name="sessions_newest_first"),
             models.Index(fields=["monitor", "-started_at", "-id"], name="sessions_of_monitor"),
             models.Index(fields=["state", "-started_at", "-id"], name="sessions_by_state"),
+            models.Index(fields=["organisation", "kind", "-started_at", "-id"], name="sessions_by_kind"),
+            models.Index(
+                fields=["pinned_at"], condition=Q(pinned_at__isnull=False), name="sessions_by_pinning"
+            ),
             models.Index("organisation", Folded("name"), name="sessions_by_name"),
             models.Index("organisation", Folded("started_by"), name="sessions_by_starter"),
         ]

@@ -15,7 +15,6 @@ from django.db import close_old_connections
 from monitoring.ingest.door import Entry, enter
 from monitoring.ingest.writer import picture_writer
 from monitoring.services import images
-from monitoring.services.errors import DiskFull
 from monitoring.services.image_rows import Added
 from sessionsite.accounts import rates
 from sessionsite.accounts.authentication import secret_in
@@ -133,15 +132,9 @@ class PictureLane:
         """In a decode thread: from bytes to the writer's queue, or to the answer that it got before."""
         try:
             new = wire.read(upload, entry)
-            if not entry.is_running and (known := _first_answer(new)) is not None:
-                answer.give(known)
-                return
-            try:
-                checked = images.check(new)
-            except DiskFull:
-                if (known := _first_answer(new)) is None:
-                    raise
-                answer.give(known)
+            checked = images.check_or_recall(new, is_running=entry.is_running, recall=_first_answer)
+            if isinstance(checked, Added):
+                answer.give(checked)
                 return
             if survives_power_cut():
                 # A sync waits for the disk: it must not hold up a thread that could decode.

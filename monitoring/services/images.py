@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,9 +60,12 @@ def add_images(batch: Sequence[NewImage]) -> list[Added | DomainError]:
     file and no row.
     """
     results: list[Pending | Added | DomainError] = []
+    running = _running({new.monitor.pk for new in batch if new.session is None})
     try:
         for new in batch:
-            results.append(_prepare_or_refuse(new))
+            session = new.session
+            is_running = session.state in ACCEPTING if session else new.monitor.pk in running
+            results.append(_prepare_or_refuse(new, is_running=is_running))
     except BaseException:
         for item in results:
             if isinstance(item, Pending):
@@ -72,11 +75,39 @@ def add_images(batch: Sequence[NewImage]) -> list[Added | DomainError]:
     return [item.result if isinstance(item, Pending) else item for item in results]
 
 
-def _prepare_or_refuse(new: NewImage) -> Pending | Added | DomainError:
+def _running(monitor_ids: set[int]) -> set[int]:
+    """Those of the monitors whose session takes pictures."""
+    if not monitor_ids:
+        return set()
+    running = Session.objects.accepting().filter(monitor__in=monitor_ids)
+    return set(running.values_list("monitor_id", flat=True))
+
+
+def _prepare_or_refuse(new: NewImage, *, is_running: bool) -> Pending | Added | DomainError:
     try:
-        return first_answer(new) or prepare(new)
+        found = check_or_recall(new, is_running=is_running, recall=first_answer)
+        return found.write() if isinstance(found, Checked) else found
     except DomainError as error:
         return error
+
+
+def check_or_recall(
+    new: NewImage, *, is_running: bool, recall: Callable[[NewImage], Added | None]
+) -> Checked | Added:
+    """The picture checked, or what `recall`, which is `first_answer`, knows of it.
+
+    is_running: its session took pictures a moment ago. Then the tables are asked by the commit alone; else,
+    and where the disk is full, a repeat is answered and what nobody takes is refused before it is decoded.
+    Raises what `first_answer` and `check` raise.
+    """
+    if not is_running and (known := recall(new)) is not None:
+        return known
+    try:
+        return check(new)
+    except DiskFull:
+        if (known := recall(new)) is None:
+            raise
+        return known
 
 
 def first_answer(new: NewImage) -> Added | None:
@@ -114,11 +145,6 @@ def _check_window(new: NewImage, session: Session) -> None:
             stopped_at=iso(end),
             taken_at=iso(taken_at),
         )
-
-
-def prepare(new: NewImage) -> Pending:
-    """The picture has passed its checks and its files wait to be published. Raises what `check` raises."""
-    return check(new).write()
 
 
 @dataclass(frozen=True)

@@ -207,10 +207,18 @@ def _in_order(sessions: QuerySet[Session]) -> Iterator[Session]:
 
 
 def stored_bytes(organisation: Organisation) -> int:
-    """Bytes of all pictures of the organisation, deleted ones included."""
-    in_sessions = Session.objects.filter(organisation=organisation).aggregate(n=Sum("size_bytes"))["n"] or 0
-    alone = Image.objects.filter(aside(organisation=organisation), session=None)
-    return in_sessions + (alone.aggregate(n=Sum("size_bytes"))["n"] or 0)
+    """Bytes of all pictures of the organisation, deleted ones included.
+
+    Monitors count theirs, sessions without a monitor theirs; a picture of neither is added up.
+    """
+    monitors = Monitor.objects.filter(organisation=organisation)
+    sessions = Session.objects.filter(aside(organisation=organisation), monitor=None)
+    images = Image.objects.filter(aside(organisation=organisation, monitor=None), session=None)
+    return _sum(monitors, "stored_bytes") + _sum(sessions, "size_bytes") + _sum(images, "size_bytes")
+
+
+def _sum(rows: QuerySet, column: str) -> int:
+    return rows.aggregate(total=Sum(column))["total"] or 0
 
 
 # -- obeyed --------------------------------------------------------------------------------------------------

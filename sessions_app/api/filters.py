@@ -13,7 +13,7 @@ from sessions_app.states import Kind, State
 from sessionsite.accounts.api.organisations import OrganisationFilters
 from sessionsite.common.api.filters import MomentFilter, WordsFilter
 from sessionsite.common.begins import begins
-from sessionsite.common.few import gathered, narrowed
+from sessionsite.common.few import aside, gathered, narrowed
 
 
 def of_slug(model, name: str, value: str):
@@ -25,7 +25,7 @@ class SessionFilters(OrganisationFilters):
     """What the history is searched by."""
 
     monitor = filters.CharFilter(method="of_monitor", max_length=64)
-    kind = WordsFilter(choices=Kind.values)
+    kind = WordsFilter(choices=Kind.values, method="of_kind")
     state = WordsFilter(choices=State.values)
     device = filters.CharFilter(field_name="devices__key", max_length=40)
     label = filters.CharFilter(
@@ -40,6 +40,12 @@ class SessionFilters(OrganisationFilters):
     def of_monitor(self, queryset, name, value):
         monitors = Session._meta.get_field("monitor").related_model
         return queryset.filter(monitor_id=of_slug(monitors, "slug", value))
+
+    def of_kind(self, queryset, name, words):
+        """One kind has an index in the list's order; SQLite would take it for several, or a monitor, too."""
+        asked = self.form.cleaned_data
+        is_alone = len(words) == 1 and not (asked["monitor"] or asked["device"])
+        return queryset.filter(kind=words[0]) if is_alone else queryset.filter(aside(kind__in=words))
 
     def with_label(self, queryset, name, value):
         counts = LabelCount.objects.filter(session=OuterRef("pk"), label=value, count__gt=0)

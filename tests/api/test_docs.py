@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def described() -> dict[tuple[str, str], tuple[str, str]]:
     return {(method, shape(path)): (right, text) for method, path, right, text in rows}
 
 
+@cache
 def operations() -> dict[tuple[str, str], dict]:
     from drf_spectacular.generators import SchemaGenerator
 

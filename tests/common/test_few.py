@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 
 from monitoring.models import Image
+from sessions_app.api.filters import SessionFilters
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services import mark
 from sessionsite.accounts.callers import caller_of_user
@@ -20,6 +21,26 @@ def test_a_few_rows_are_found_by_their_keys_and_a_page_by_its_order(viewer, mode
     assert index in visible.newest_first()[:50].explain()
     few = read_by_key(visible, range(1, 1000)).newest_first()[:50].explain()
     assert "INTEGER PRIMARY KEY" in few.splitlines()[0] and index not in few
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"kind": "annotation"}, "sessions_by_kind"),
+        ({"kind": "rig,annotation"}, "sessions_newest_first"),
+        ({"kind": "monitor", "monitor": "cam-1"}, "sessions_of_monitor"),
+        ({"monitor": "cam-1"}, "sessions_of_monitor"),
+        ({}, "sessions_newest_first"),
+    ],
+)
+def test_sessions_of_a_kind_are_read_in_their_order_and_those_of_a_monitor_from_its_own(
+    viewer, organisation, monitor, asked, index
+):
+    visible = Session.objects.visible_to(caller_of_user(viewer)).for_messages()
+    found = SessionFilters(asked, visible, owners={organisation.pk}).qs
+    plan = found.newest_first()[:50].explain()
+    assert index in plan and "TEMP B-TREE" not in plan
 
 
 @on_sqlite

@@ -13,6 +13,8 @@ from django.utils import timezone
 from monitoring import disk
 from monitoring.models import Image, Monitor, RetentionRule
 from monitoring.services import (
+    NewImage,
+    add_image,
     cleanup,
     create_monitor,
     delete_image,
@@ -26,9 +28,10 @@ from monitoring.services import (
 from monitoring.services.retention import BadRule, set_rule
 from monitoring.storage import preview, storage_state
 from sessions_app.models import Session
-from sessions_app.services import pin_session
+from sessions_app.services import open_session, pin_session
 from sessionsite.accounts.models import AuditEntry
 from tests.keep.conftest import original, post
+from tests.pictures import picture
 
 pytestmark = pytest.mark.django_db
 START = "2026-03-01T08:00:00Z"
@@ -286,6 +289,22 @@ def test_the_storage_of_an_organisation_adds_up(organisation, monitor, history):
     printed = io.StringIO()
     call_command("storage", stdout=printed)
     assert f"cam-1: {stored():,} bytes; no rule" in printed.getvalue()
+
+
+def test_pictures_without_a_monitor_or_a_session_count_once_too(
+    organisation, other_organisation, monitor, history
+):
+    for owner in (organisation, other_organisation):
+        for number in (1, 2):
+            session = open_session(owner, kind="recording")
+            add_image(NewImage(data=picture(number), session=session))
+    # As an import leaves it: of no session and no monitor.
+    alone = Image.objects.filter(organisation=organisation, monitor=None).first()
+    Session.objects.filter(pk=alone.session_id).update(size_bytes=0)
+    Image.objects.filter(pk=alone.pk).update(session=None)
+    mine = Image.objects.filter(organisation=organisation).values_list("size_bytes", flat=True)
+    assert len(mine) == 14
+    assert retention.stored_bytes(organisation) == sum(mine)
 
 
 # -- the forecast --------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connections, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from monitoring import imaging, store
 from monitoring.models import Dataset, Image, Monitor, MonitorDay
@@ -29,7 +30,7 @@ from monitoring.services import (
     stop_monitor,
 )
 from monitoring.services.errors import SessionOver, Unstorable
-from monitoring.services.images import prepare
+from monitoring.services.images import check
 from sessions_app import services as sessions
 from sessions_app.models import FlowBucket, LabelCount, Session
 from sessions_app.states import State
@@ -298,6 +299,58 @@ def test_the_same_picture_from_many_threads_is_kept_once(monitor, session, media
     check_in_step(media)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_key_of_a_session_without_a_monitor_counts_once_from_many_threads_too(organisation, media, jpeg):
+    session = sessions.open_session(organisation, kind="recording")
+    new = NewImage(data=jpeg, session=session, idempotency_key="k")
+    barrier = threading.Barrier(4)
+    results: list[object] = []
+
+    def send() -> None:
+        barrier.wait(10)
+        results.extend(add_images([new]))
+        connections.close_all()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len({added.key for added in results}) == 1
+    assert sorted(added.repeated for added in results) == [False, True, True, True]
+    check_in_step(media)
+
+
+def test_a_key_inside_one_batch_counts_once_without_a_monitor_too(organisation, media):
+    session, other = (sessions.open_session(organisation, kind="recording") for _ in range(2))
+    first, repeat, mismatch, elsewhere = add_images(
+        [
+            NewImage(data=picture(1), session=session, idempotency_key="k"),
+            NewImage(data=picture(1), session=session, idempotency_key="k"),
+            NewImage(data=picture(2), session=session, idempotency_key="k"),
+            NewImage(data=picture(2), session=other, idempotency_key="k"),
+        ]
+    )
+    assert repeat == Added(first.key, session.key, repeated=True)
+    assert isinstance(mismatch, IdempotencyMismatch)
+    assert (elsewhere.session, elsewhere.repeated) == (other.key, False)
+    check_in_step(media)
+
+
+def test_a_batch_for_what_runs_asks_the_tables_as_often_for_many_as_for_one(monitor, session, media):
+    def send(numbers: range) -> int:
+        batch = [
+            NewImage(data=picture(number), monitor=monitor, idempotency_key=f"{number}") for number in numbers
+        ]
+        with CaptureQueriesContext(connection) as asked:
+            assert not any(added.repeated for added in add_images(batch))
+        return len(asked)
+
+    send(range(1))
+    assert send(range(1, 2)) == send(range(2, 12))
+    check_in_step(media)
+
+
 # --- refused --------------------------------------------------------------------------------------
 
 
@@ -372,7 +425,7 @@ def test_the_quota_counts_originals_and_thumbnails_of_the_same_batch(monitor, se
 
 def test_a_repeat_whose_first_one_filled_the_quota_gets_its_answer(monitor, session, media, jpeg):
     new = NewImage(data=jpeg, monitor=monitor, idempotency_key="a")
-    repeat = prepare(new)
+    repeat = check(new).write()
     first = add_image(new)
     change_monitor(monitor, by="ann", quota_bytes=Image.objects.get().size_bytes)
     image_rows.commit([repeat])
@@ -582,7 +635,7 @@ def test_an_error_in_our_own_code_acknowledges_nothing(monitor, session, media, 
         raise ZeroDivisionError
 
     monkeypatch.setattr(image_rows, "_add_to_monitor", broken)
-    pending = [prepare(NewImage(data=picture(1), monitor=monitor))]
+    pending = [check(NewImage(data=picture(1), monitor=monitor)).write()]
     with pytest.raises(ZeroDivisionError):
         image_rows.commit(pending)
     assert [item.result for item in pending] == [None]
