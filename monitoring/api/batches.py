@@ -13,7 +13,7 @@ from monitoring import imaging
 from monitoring.api.serializers import PictureFields
 from monitoring.api.uploads import added_json, added_status
 from monitoring.services import Added, NewImage, add_images
-from sessionsite.common.api.fields import PatternField, StrictSerializer
+from sessionsite.common.api.fields import PatternField, StrictSerializer, refuse_repeats
 from sessionsite.common.api.parsers import check_json
 from sessionsite.common.errors import DomainError
 
@@ -60,6 +60,7 @@ def take_in_batch(view, monitor) -> Response:
         raise ValidationError({"images": [f"Send 1 to {BATCH_MAX} files named `images`."]})
     if unknown := [name for name in view.request.data if name not in ("images", "about")]:
         raise ValidationError({unknown[0]: ["There is no such field."]})
+    refuse_repeats(view.request.data, what="field", but=["images"])
     about = _about(view.request.data.get("about"), len(files))
     asked = [
         _asked(file, fields, monitor=monitor, author=view.by)

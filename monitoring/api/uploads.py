@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, extend_schema
 from rest_framework import status
@@ -84,30 +85,34 @@ UPLOAD_SCHEMA = extend_schema(
 def picture_in(request) -> tuple[bytes, dict]:
     """The picture and what is said of it. Raises NotAPicture, PictureTooLarge, ValidationError."""
     body = request.data
-    if request.content_type.startswith(("image/", BytesParser.media_type)):
-        # An empty body reaches no parser.
-        return body.data if isinstance(body, RawPicture) else b"", _fields_beside(request)
-    serializer = (
-        FilePictureSerializer if request.content_type.startswith("multipart/") else Base64PictureSerializer
-    )
+    if isinstance(body, RawPicture):
+        return body.data, _fields_beside(request)
+    if request.content_type.lower().startswith(("image/", BytesParser.media_type)):
+        return b"", {}  # an empty body reaches no parser
+    serializer = FilePictureSerializer if isinstance(body, QueryDict) else Base64PictureSerializer
     fields = _checked(serializer, body)
     image = fields.pop("image")
+    beside = _agreed(fields, _fields_beside(request), "The body and the query or headers disagree.")
     if isinstance(image, str):
-        return imaging.decode_base64(image), fields
+        return imaging.decode_base64(image), beside
     imaging.check_size_bytes(image.size)
-    return image.read(), {"name": image.name, **fields}
+    return image.read(), {"name": image.name, **beside}
 
 
 def _fields_beside(request) -> dict:
-    """Query before header; both at once with different values are refused."""
+    """What query and headers say of the picture."""
     if not request.META["QUERY_STRING"] and request.headers.keys().isdisjoint(HEADERS.values()):
         return {}  # as most cameras send it
     query = PictureQuery.of(request)
     found = {name: request.headers[header] for name, header in HEADERS.items() if header in request.headers}
-    headers = _checked(PictureFields, found)
-    if twice := [name for name in headers if name in query and query[name] != headers[name]]:
-        raise ValidationError({twice[0]: [f"The query and {HEADERS[twice[0]]} disagree."]})
-    return {**headers, **query}
+    return _agreed(query, _checked(PictureFields, found), "The query and the header disagree.")
+
+
+def _agreed(fields: dict, others: dict, words: str) -> dict:
+    """Both together. Raises ValidationError where they say different things of one field."""
+    if twice := [name for name in others if name in fields and fields[name] != others[name]]:
+        raise ValidationError({name: [words] for name in twice})
+    return {**others, **fields}
 
 
 def _checked(serializer_class, data) -> dict:

@@ -13,8 +13,14 @@ from django.utils import timezone
 
 from monitoring import store
 from monitoring.models import Image
-from monitoring.services.errors import IdempotencyMismatch, NotStarted, QuotaExceeded, Unstorable
-from sessions_app.models import LabelCount
+from monitoring.services.errors import (
+    IdempotencyMismatch,
+    NotStarted,
+    QuotaExceeded,
+    SessionOver,
+    Unstorable,
+)
+from sessions_app.models import LabelCount, Session
 from sessions_app.services import counters
 from sessions_app.store import EventRow, insert_events
 from sessionsite.accounts.services import touch_organisation
@@ -44,11 +50,13 @@ class Pending:
     """A picture that passed every check; its files wait. `result` is set by the commit.
 
     row.session_id None: for whatever session runs on row.monitor_id at the moment of the commit.
+    is_named: for this session, open or not. is_late: for one that has ended.
     """
 
     row: store.ImageRow
     files: Batch
     dataset_key: str | None = None
+    is_named: bool = False
     is_late: bool = False
     result: Added | DomainError | None = None
 
@@ -144,18 +152,22 @@ def _find_datasets(pending: list[Pending], now: datetime) -> None:
 
 
 def _within_quota(pending: list[Pending], monitors: Monitors) -> list[Pending]:
-    """Those that their monitors have room for; the others are refused."""
-    rooms = {pk: monitor.room_bytes for pk, monitor in monitors.items()}
+    """Those that their monitors have room for; the others are refused. A repeat takes no room."""
+    rooms = {pk: now.room_bytes for pk, now in monitors.items() if now.room_bytes is not None}
+    wanted = Counter()
+    for item in pending:
+        wanted[item.row.monitor_id] += item.row.size_bytes
     taken, seen = [], set()
     for item in pending:
-        room_bytes = rooms.get(item.row.monitor_id)
-        if room_bytes is None or not seen.isdisjoint(_marks(item.row)):  # a repeat is not kept twice
+        pk, size_bytes = item.row.monitor_id, item.row.size_bytes
+        if pk not in rooms or wanted[pk] <= monitors[pk].room_bytes or not seen.isdisjoint(_marks(item.row)):
             taken.append(item)
-        elif item.row.size_bytes > room_bytes:
-            full = QuotaExceeded("The monitor keeps as many bytes as it may.", room_bytes=room_bytes)
-            item.result = _first_answer(item) or full
+        elif (known := _first_answer(item)) is not None:
+            item.result = known
+        elif size_bytes > rooms[pk]:
+            item.result = QuotaExceeded("The monitor keeps as many bytes as it may.", room_bytes=rooms[pk])
         else:
-            rooms[item.row.monitor_id] = room_bytes - item.row.size_bytes
+            rooms[pk] -= size_bytes
             seen |= _marks(item.row)
             taken.append(item)
     return taken
@@ -186,17 +198,54 @@ def _add_to_session(session_id: int, key: str, items: list[Pending], now: dateti
     """The rows that are new, counted and journalled; the other items have their results."""
     live, late = [i for i in items if not i.is_late], [i for i in items if i.is_late]
     kept = _count_and_insert(session_id, key, live, now, late=False) if live else []
-    return kept + (_count_and_insert(session_id, key, late, now, late=True) if late else [])
+    if kept is None:  # it has ended since they were looked at
+        kept, late = [], late + _late_after_all(session_id, live)
+    if not late:
+        return kept
+    if (kept_late := _count_and_insert(session_id, key, late, now, late=True)) is None:  # it was removed
+        for item in late:
+            _refuse_not_started(item)
+    return kept + (kept_late or [])
+
+
+def _late_after_all(session_id: int, items: list[Pending]) -> list[Pending]:
+    """Those that were sent to this session by name and are of its time; the others are refused."""
+    session = Session.objects.get(pk=session_id)
+    for item in items:
+        if not item.is_named:
+            _refuse_not_started(item)
+            continue
+        try:
+            check_window(session, item.row.taken_at)
+        except SessionOver as error:
+            item.result = _first_answer(item) or error
+        item.is_late = item.result is None
+    return [item for item in items if item.is_late]
+
+
+def check_window(session: Session, taken_at: datetime) -> None:
+    """A session that has ended takes what was taken while it ran, to the millisecond that it shows.
+
+    Raises SessionOver.
+    """
+    started_at, end = session.started_at, session.stopped_at or timezone.now()
+    if not iso(started_at) <= iso(taken_at) <= iso(end):
+        raise SessionOver(
+            "The session has ended and its time does not hold this picture's.",
+            session=session.key,
+            started_at=iso(started_at),
+            stopped_at=iso(end),
+            taken_at=iso(taken_at),
+        )
 
 
 def _count_and_insert(session_id: int, key: str, items: list[Pending], now: datetime, *, late: bool):
+    """The new rows of `items` with their pks; None, with nothing done, when the session takes none."""
     size_bytes = sum(item.row.size_bytes for item in items)
     # The counters go first, for the whole batch: this UPDATE also asks whether the session takes pictures.
     counted = store.count_images(session_id, count=len(items), size_bytes=size_bytes, now=now, late=late)
     if counted is None:
-        for item in items:
-            _refuse_not_started(item)
-        return []
+        return None
     pks = store.insert_images([item.row for item in items])
     kept = [(item, pks[item.row.key]) for item in items if item.row.key in pks]
     for item, _ in kept:

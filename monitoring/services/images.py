@@ -12,11 +12,10 @@ from django.utils import timezone
 from monitoring import boxes, disk, imaging, store
 from monitoring.models import Monitor
 from monitoring.services import image_rows
-from monitoring.services.errors import DiskFull, IdempotencyMismatch, NotStarted, SessionOver
+from monitoring.services.errors import DiskFull, IdempotencyMismatch, NotStarted
 from monitoring.services.image_rows import Added, Pending
 from sessions_app.models import Session
 from sessions_app.states import ACCEPTING
-from sessionsite.common.clock import iso
 from sessionsite.common.errors import DomainError
 from sessionsite.common.files import inflight, media_paths, safe_name
 from sessionsite.common.ids import new_key
@@ -129,22 +128,8 @@ def first_answer(new: NewImage) -> Added | None:
     if known is None and session is None:
         raise NotStarted("not started", monitor=monitor.slug)
     if known is None and session.state not in ACCEPTING:
-        _check_window(new, session)
+        image_rows.check_window(session, new.taken_at or timezone.now())
     return known
-
-
-def _check_window(new: NewImage, session: Session) -> None:
-    """An ended session takes what was taken while it ran. Raises SessionOver."""
-    now = timezone.now()
-    taken_at, end = new.taken_at or now, session.stopped_at or now
-    if not session.started_at <= taken_at <= end:
-        raise SessionOver(
-            "The session has ended and its time does not hold this picture's.",
-            session=session.key,
-            started_at=iso(session.started_at),
-            stopped_at=iso(end),
-            taken_at=iso(taken_at),
-        )
 
 
 @dataclass(frozen=True)
@@ -155,6 +140,7 @@ class Checked:
     original: bytes
     thumbnail: bytes
     dataset_key: str | None
+    is_named: bool
     is_late: bool
 
     def write(self) -> Pending:
@@ -165,7 +151,7 @@ class Checked:
         except BaseException:
             files.discard()
             raise
-        return Pending(self.row, files, dataset_key=self.dataset_key, is_late=self.is_late)
+        return Pending(self.row, files, self.dataset_key, is_named=self.is_named, is_late=self.is_late)
 
 
 def check(new: NewImage) -> Checked:
@@ -196,8 +182,9 @@ def check(new: NewImage) -> Checked:
         author=new.author,
         idempotency_key=new.idempotency_key,
     )
-    is_late = new.session is not None and new.session.state not in ACCEPTING
-    return Checked(row, new.data, picture.thumbnail_webp, new.dataset_key, is_late)
+    is_named = new.session is not None
+    is_late = is_named and new.session.state not in ACCEPTING
+    return Checked(row, new.data, picture.thumbnail_webp, new.dataset_key, is_named, is_late)
 
 
 def columns_of(slug: str, key: str, data: bytes, picture: imaging.Picture) -> dict:

@@ -51,6 +51,43 @@ def test_a_form_with_a_file_and_fields(as_device, session, jpeg):
     assert (kept["name"], kept["label"], kept["dataset"]) == ("c.jpg", "OK", "ds-42")
 
 
+def test_query_and_headers_speak_beside_a_form_and_json_too(as_device, session, jpeg, refused):
+    forms = (
+        ({"image": SimpleUploadedFile("c.jpg", jpeg, content_type="image/jpeg")}, "multipart"),
+        ({"image": base64.b64encode(jpeg).decode(), "name": "c.jpg"}, "json"),
+    )
+    for body, form in forms:
+        headers = {"X-Image-Taken-At": "2026-01-02T03:04:05Z"} if form == "json" else {}
+        answer = as_device.post(f"{UPLOAD}?label=DEFECT", body, format=form, headers=headers)
+        kept = as_device.get(answer.json()["url"]).json()
+        assert (kept["name"], kept["label"]) == ("c.jpg", "DEFECT")
+        body = {
+            **body,
+            "label": "OK",
+            "image": SimpleUploadedFile("c.jpg", jpeg) if headers == {} else body["image"],
+        }
+        answer = as_device.post(f"{UPLOAD}?label=DEFECT", body, format=form)
+        assert "label" in refused(answer, 400, "invalid")["fields"]
+
+
+@pytest.mark.parametrize("name", ["image", "label"])
+def test_a_field_of_a_form_that_is_given_twice_is_refused(as_device, session, name, refused):
+    twice = {
+        "image": [SimpleUploadedFile("a.jpg", picture(1)), SimpleUploadedFile("b.jpg", picture(2))],
+        "label": ["a", "b"],
+    }
+    body = {"image": SimpleUploadedFile("a.jpg", picture(1)), name: twice[name]}
+    fields = refused(as_device.post(UPLOAD, body, format="multipart"), 400, "invalid")["fields"]
+    assert fields == {name: ["This field is given twice."]}
+    assert not Image.objects.exists()
+
+
+@pytest.mark.parametrize("content_type", ["IMAGE/JPEG", "Application/Octet-Stream", "image/*", "*/*"])
+def test_a_media_type_is_read_without_regard_to_case(as_device, session, jpeg, content_type):
+    answer = as_device.generic("POST", UPLOAD, jpeg, content_type=content_type)
+    assert answer.status_code == 201, answer.content
+
+
 @pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
 def test_base64_in_json_with_or_without_a_data_url(as_device, session, jpeg, prefix):
     text = prefix + base64.b64encode(jpeg).decode()

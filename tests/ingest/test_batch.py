@@ -56,6 +56,12 @@ def test_a_repeated_batch_is_counted_once(client, session):
     assert Image.objects.count() == 2
 
 
+def test_two_lists_of_what_is_said_are_refused(client, session):
+    answer = send(client, {"images": files(picture(1)), "about": ["[{}]", '[{"label": "OK"}]']})
+    assert answer.status_code == 400 and "about" in answer.json()["details"]["fields"]
+    assert not Image.objects.exists()
+
+
 @pytest.mark.parametrize("about", ["{", "[]", "[1]", '[{"colour": "red"}]', '[{"taken_at": "today"}]'])
 def test_a_field_that_cannot_be_read_refuses_the_whole_request(client, session, about):
     answer = send(client, {"images": files(picture(1)), "about": about})

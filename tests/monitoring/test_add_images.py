@@ -34,6 +34,7 @@ from monitoring.services.images import check
 from sessions_app import services as sessions
 from sessions_app.models import FlowBucket, LabelCount, Session
 from sessions_app.states import State
+from sessionsite.common.clock import iso, parse_iso
 from sessionsite.common.errors import Busy, NoRoom
 from sessionsite.common.files import media_file
 from tests.pictures import picture
@@ -387,6 +388,30 @@ def test_a_stop_between_the_check_and_the_commit_refuses_just_those(
     check_in_step(media)
 
 
+def test_a_stop_between_the_check_and_the_commit_makes_late_what_names_its_session(
+    monitor, session, media, monkeypatch
+):
+    commit = image_rows.commit
+
+    def stop_first(pending) -> None:
+        stop_monitor(monitor, by="bob")
+        commit(pending)
+
+    monkeypatch.setattr(image_rows, "commit", stop_first)
+    before = session.started_at - timedelta(hours=1)
+    kept, refused, live = add_images(
+        [
+            NewImage(data=picture(1), session=session, idempotency_key="k"),
+            NewImage(data=picture(2), session=session, taken_at=before),
+            NewImage(data=picture(3), monitor=monitor),
+        ]
+    )
+    assert kept == Added(Image.objects.get().key, session.key)
+    assert session.events.order_by("-seq").first().kind == "late_image_added"
+    assert isinstance(refused, SessionOver) and isinstance(live, NotStarted)
+    check_in_step(media)
+
+
 @pytest.mark.parametrize("label", ["x" * 101, "two\nlines", "\x07"])
 def test_a_label_that_cannot_be_shown_is_refused(monitor, session, media, jpeg, label):
     with pytest.raises(BadTag):
@@ -430,6 +455,17 @@ def test_a_repeat_whose_first_one_filled_the_quota_gets_its_answer(monitor, sess
     change_monitor(monitor, by="ann", quota_bytes=Image.objects.get().size_bytes)
     image_rows.commit([repeat])
     assert (repeat.result.key, repeat.result.repeated) == (first.key, True)
+    check_in_step(media)
+
+
+def test_a_repeat_takes_no_room_from_what_comes_with_it(monitor, session, media, jpeg):
+    old = NewImage(data=jpeg, monitor=monitor, idempotency_key="a")
+    first = add_image(old)
+    add_image(NewImage(data=picture(1), monitor=monitor))
+    change_monitor(monitor, by="ann", quota_bytes=Monitor.objects.get().stored_bytes + 1100)
+    repeat, kept, full = add_images([old, *(NewImage(data=picture(n), monitor=monitor) for n in (2, 3))])
+    assert repeat == Added(first.key, session.key, repeated=True)
+    assert isinstance(kept, Added) and isinstance(full, QuotaExceeded)
     check_in_step(media)
 
 
@@ -498,6 +534,19 @@ def test_a_late_picture_from_outside_the_window_is_refused(ended, media, jpeg, s
         add_image(NewImage(data=jpeg, session=ended, taken_at=ended.stopped_at + timedelta(seconds=seconds)))
     assert (caught.value.status, caught.value.code) == (409, "session_over")
     assert caught.value.details["session"] == ended.key
+    check_in_step(media)
+
+
+@pytest.mark.parametrize("end", ["started_at", "stopped_at"])
+def test_the_window_is_as_wide_as_its_milliseconds_are_shown(ended, media, jpeg, end):
+    Session.objects.filter(pk=ended.pk).update(
+        started_at=ended.started_at.replace(microsecond=123_456),
+        stopped_at=ended.stopped_at.replace(microsecond=123_456),
+    )
+    ended.refresh_from_db()
+    shown = parse_iso(iso(getattr(ended, end)))
+    for taken_at in (shown, shown + timedelta(microseconds=999)):
+        assert add_image(NewImage(data=jpeg, session=ended, taken_at=taken_at)).session == ended.key
     check_in_step(media)
 
 

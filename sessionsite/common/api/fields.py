@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.validators import RegexValidator
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -79,7 +80,7 @@ class WordsField(serializers.ListField):
 
 
 class StrictSerializer(serializers.Serializer):
-    """A body in which every field is known: a misspelt one is refused, not dropped."""
+    """A body in which every field is known and given once: no other is dropped, all are refused."""
 
     def to_internal_value(self, data):
         if isinstance(data, Mapping):
@@ -88,6 +89,9 @@ class StrictSerializer(serializers.Serializer):
                 raise serializers.ValidationError(
                     {str(name): ["There is no such field."] for name in unknown}
                 )
+        if isinstance(data, MultiValueDict):
+            lists = {name for name, field in self.fields.items() if isinstance(field, serializers.ListField)}
+            refuse_repeats(data, what="field", but=lists)
         return super().to_internal_value(data)
 
     def create(self, validated_data):
@@ -108,7 +112,7 @@ class QuerySerializer(StrictSerializer):
         return found.validated_data
 
 
-def refuse_repeats(params) -> None:
-    """Raises ValidationError when a parameter is given twice: one of the two would be dropped."""
-    if repeated := [name for name, values in params.lists() if len(values) > 1]:
-        raise serializers.ValidationError({name: ["This parameter is given twice."] for name in repeated})
+def refuse_repeats(values: MultiValueDict, *, what: str = "parameter", but: Collection[str] = ()) -> None:
+    """Raises ValidationError when a name not among `but` is given twice: one of the two would be dropped."""
+    if repeated := [name for name, each in values.lists() if len(each) > 1 and name not in but]:
+        raise serializers.ValidationError({name: [f"This {what} is given twice."] for name in repeated})
