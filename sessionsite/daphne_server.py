@@ -19,6 +19,7 @@ from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor
 
+from sessionsite.network import PING_S, PONG_WITHIN_S
 from sessionsite.stopping import DRAIN_S, GOING_AWAY, SOCKETS_S, dismiss_readers, end_in_any_case, until
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ access = logging.getLogger("daphne.access")
 
 LIFESPAN_S = 20.0
 LAST_TASKS_S = 1.0
-PING_S = 10
 CLOSING_S = 10
 
 
@@ -189,7 +189,7 @@ def run(application, listeners: list[socket.socket], on_ready: Callable[[], None
         proxy_forwarded_proto_header="X-Forwarded-Proto" if proxied else None,
         websocket_timeout=-1,
         ping_interval=PING_S,
-        ping_timeout=PING_S,
+        ping_timeout=PONG_WITHIN_S,
         server_name="",
     )
     server.run()

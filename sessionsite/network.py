@@ -14,6 +14,8 @@ from django.core.management.base import CommandError
 
 BACKLOG = 2048
 VANISHED_AFTER_MS = 30_000
+# A ping waits behind all that a slow reader has yet to take: it is given as long as the hub gives its frames.
+PING_S, PONG_WITHIN_S = 10, 60
 SIOCGIFADDR = 0x8915
 
 

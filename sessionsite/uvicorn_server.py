@@ -12,12 +12,12 @@ import uvicorn
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from sessionsite.network import PING_S, PONG_WITHIN_S
 from sessionsite.one_write import OneWriteProtocol
 from sessionsite.stopping import DRAIN_S, SOCKETS_S, dismiss_readers, end_in_any_case, until
 
 # A camera posts every few seconds: its connection is kept for the next picture.
 KEEP_ALIVE_S = 75
-PING_S = 10
 TICK_S = 1.0
 MAX_MESSAGE_BYTES = 1024 * 1024
 
@@ -79,7 +79,7 @@ def run(application, listeners: list[socket.socket], on_ready: Callable[[], None
         ws_per_message_deflate=False,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_S,
-        ws_ping_timeout=PING_S,
+        ws_ping_timeout=PONG_WITHIN_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(DRAIN_S),
     )

@@ -30,9 +30,11 @@ logger = logging.getLogger(__name__)
 
 MESSAGE_BYTES = 16 * 1024  # what a client may send at once
 JUNK_LIMIT = 10  # then the socket is closed
+MESSAGES_WAITING = 64  # for room, beside a reader that acknowledges
 AUTH_WITHIN_S = 10.0
 CLOSE_WITHIN_S = 2.0  # for the close frame of a connection that may take nothing any more
 CLOSE_JUNK, CLOSE_UNAUTHENTICATED, CLOSE_NO_SUCH_TOPIC, CLOSE_TOO_MANY = 4400, 4401, 4404, 4429
+CLOSE_FAILED = 1011  # as every server says it when an application fails
 
 Identified = tuple[Caller, Credential]
 
@@ -143,10 +145,44 @@ class LiveConsumer:
         if not await self._subscribe_asked():
             return
         reader.open()
+        if self._uses_acks:
+            await self._listen_for_acks()
+            return
         while (message := await self._next_message()) is not None:
-            if reader.close_code is None:
-                await self._obey(message)
-                await reader.room()
+            await self._obey_in_turn(message)
+
+    async def _obey_in_turn(self, message: dict) -> None:
+        """The next one is obeyed when what waits for this reader has room."""
+        if self._reader.close_code is None:
+            await self._obey(message)
+            await self._reader.room()
+
+    async def _listen_for_acks(self) -> None:
+        """Acks make the room that other messages wait for: they are obeyed at once, those in their turn."""
+        waiting: asyncio.Queue[dict] = asyncio.Queue(MESSAGES_WAITING)
+        obeying = asyncio.create_task(self._obey_waiting(waiting), name="obey")
+        try:
+            while (message := await self._next_message()) is not None:
+                if message.get("type") == "ack":
+                    await self._obey(message)
+                elif waiting.full():
+                    await self._refuse(BadMessage("Too many messages wait: acknowledge frames first."))
+                else:
+                    waiting.put_nowait(message)
+        finally:
+            obeying.cancel()
+            await asyncio.wait([obeying])
+
+    async def _obey_waiting(self, waiting: asyncio.Queue[dict]) -> None:
+        try:
+            while True:
+                await self._obey_in_turn(await waiting.get())
+        except UNAVAILABLE as error:
+            logger.warning("a socket met no database: %s", error)
+            self._end(CLOSE_GOING_AWAY)
+        except Exception:
+            logger.exception("a message of a socket failed")
+            self._end(CLOSE_FAILED)
 
     def _admit(self, caller: Caller, credential: Credential) -> Reader:
         reader = Reader(

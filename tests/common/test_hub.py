@@ -457,6 +457,43 @@ async def test_a_dead_credential_closes_its_readers(hub, things, often):
     assert ann.revision == 0 and bob.close_code is None
 
 
+@pytest.mark.parametrize("found", [None, replace(ANN, name="no rights")])
+async def test_what_is_found_of_a_credential_does_not_concern_who_shows_another_one_by_now(
+    seldom, hub, things, monkeypatch, found
+):
+    card, other = Card(), Card()
+    ann = await Listener(hub, card).follow("thing:a")
+    ask = hub_module.read_in_thread
+
+    async def ask_slowly(func, *args):
+        if func is not hub_module._callers_of:
+            return await ask(func, *args)
+        await hub.change_caller(ann.reader, ANN, other)
+        return {card: found}
+
+    monkeypatch.setattr(hub_module, "read_in_thread", ask_slowly)
+    monkeypatch.setattr(hub_module, "CREDENTIALS_S", 0)
+    await hub.check_credentials()
+    assert (ann.close_code, ann.reader.caller, list(ann.reader.feeds)) == (None, ANN, ["thing:a"])
+
+
+async def test_topics_are_not_taken_from_who_became_somebody_else_while_they_were_asked_about(
+    seldom, hub, things, monkeypatch
+):
+    ann = await Listener(hub).follow("thing:a")
+    ask, nobody = hub_module.read_in_thread, replace(ANN, name="nobody")
+
+    async def ask_slowly(func, caller, *args):
+        if caller is nobody:
+            await hub.change_caller(ann.reader, ANN, Card())
+            return False
+        return await ask(func, caller, *args)
+
+    monkeypatch.setattr(hub_module, "read_in_thread", ask_slowly)
+    await hub.change_caller(ann.reader, nobody, Card())
+    assert (ann.close_code, ann.reader.caller, list(ann.reader.feeds)) == (None, ANN, ["thing:a"])
+
+
 def test_a_revoked_credential_is_noticed_within_five_seconds():
     # A check is due every CREDENTIALS_S and made by the next tick.
     assert hub_module.CREDENTIALS_S + 2 * hub_module.CHECK_INTERVAL_S < 5

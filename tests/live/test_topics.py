@@ -296,6 +296,37 @@ async def test_an_acknowledging_reader_has_a_bounded_number_of_frames_on_their_w
         continue
 
 
+async def test_who_acknowledges_gets_any_backlog_and_what_it_asks_meanwhile(connect, monitor, session, token):
+    def write() -> None:
+        for _ in range(300):
+            sessions.append(session, "marker", detail={"label": "x" * 2000})
+
+    await in_thread(write)
+    socket = await connect("?ack=1", token=token)
+    await socket.send({"type": "subscribe", "topic": f"session:{session.key}", "after": 0})
+    await socket.send({"type": "subscribe", "topic": "monitor:cam-1"})
+    seen, frames, frame = [], 0, {}
+    while seen != list(range(1, 302)) or frame.get("topic") != "monitor:cam-1":
+        frame = await socket.next()
+        frames += 1
+        if frame["type"] == "event":
+            seen.append(frame["seq"])
+        await socket.send({"type": "ack", "frames": frames})
+
+
+async def test_messages_that_wait_for_acknowledgements_are_bounded(connect, session, token):
+    def write() -> None:
+        for _ in range(300):
+            sessions.append(session, "marker", detail={"label": "x" * 2000})
+
+    await in_thread(write)
+    socket = await connect("?ack=1", token=token)
+    for _ in range(consumers.MESSAGES_WAITING + consumers.JUNK_LIMIT + 1):
+        await socket.send({"type": "subscribe", "topic": f"session:{session.key}", "after": 0})
+    code, _ = await socket.closed()
+    assert code == 4400
+
+
 async def test_a_command_in_another_thread_of_work_is_seen_without_any_push(
     connect, monitor, session, token, monkeypatch
 ):

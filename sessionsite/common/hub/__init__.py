@@ -214,6 +214,8 @@ class Hub:
             by_credential[reader.credential].append(reader)
         for credential, caller in (await read_in_thread(_callers_of, list(by_credential))).items():
             for reader in by_credential[credential]:
+                if reader.credential != credential:  # it showed another one while this was asked about
+                    continue
                 if caller is None:
                     reader.close(CLOSE_DEAD_CREDENTIAL)
                 elif caller != reader.caller:
@@ -232,14 +234,18 @@ class Hub:
         before, reader.caller = reader.caller, caller
         try:
             for topic, feed in list(reader.feeds.items()):
-                if not await read_in_thread(feed.topic.authorise, caller, feed.short_name):
+                is_allowed = await read_in_thread(feed.topic.authorise, caller, feed.short_name)
+                if reader.caller is not caller:  # somebody else by now, of whom all topics are asked anew
+                    return
+                if not is_allowed:
                     reader.leave(topic)
                     gone = UnknownTopic(f"There is no topic {topic!r} for you any more.")
                     reader.put(error_frame(gone, topic))
                     if not reader.feeds:
                         reader.close(CLOSE_NOTHING_LEFT)
         except BaseException:
-            reader.caller = before  # the next check of credentials asks for all topics again
+            if reader.caller is caller:
+                reader.caller = before  # the next check of credentials asks for all topics again
             raise
 
     def send_heartbeats(self) -> None:
