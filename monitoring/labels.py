@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet, Sum
 
+from monitoring.models import Monitor
 from sessions_app.models import LabelCount
 
 OFFERED = 9  # one per key
@@ -15,6 +16,15 @@ def offered_labels(session_id: int | None, dataset_id: int | None) -> dict[str, 
     return {
         name: list(dict.fromkeys([*_labels(of, Q(session=session_id)), *_labels(of, its_monitors)]))[:OFFERED]
         for name, of in (("pictures", LabelCount.IMAGE), ("boxes", LabelCount.BOX))
+    }
+
+
+def labels_now(monitors: QuerySet[Monitor]) -> dict[str, list[str]]:
+    """The same for the newest sessions of `monitors` together."""
+    newest = Q(session__in=monitors.exclude(current_session=None).values("current_session"))
+    return {
+        "pictures": list(_labels(LabelCount.IMAGE, newest)),
+        "boxes": list(_labels(LabelCount.BOX, newest)),
     }
 
 

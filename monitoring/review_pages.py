@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from monitoring.labels import offered_labels
+from monitoring.labels import labels_now, offered_labels
 from monitoring.models import Monitor
 from monitoring.pages import chosen_organisation, page, show
 from monitoring.queue import Queue
@@ -20,9 +20,7 @@ def review(request: HttpRequest) -> HttpResponse:
     monitors = Monitor.objects.filter(organisation=organisation)
     queue = Queue(request.GET, monitors, now=timezone.now(), path=request.path)
     place = monitors.filter(slug=queue.used.get("monitor", "")).first()
-    labels = (
-        offered_labels(place.current_session_id, place.dataset_id) if place else offered_labels(None, None)
-    )
+    labels = offered_labels(place.current_session_id, place.dataset_id) if place else labels_now(monitors)
     return show(
         request, "review", organisation, caller, queue=queue, fields=queue.fields, chips=queue.chips(),
         marks=queue.marks(), query=queue.query(organisation.slug), doubtful=doubtful_count(organisation),

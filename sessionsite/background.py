@@ -158,7 +158,9 @@ def _step(loop: Loop, report: LoopReport) -> None:
 
 
 def _hold(loop: Loop) -> bool:
-    return hold_lease(f"loop:{loop.name}", max(LEASE_S, 3 * loop.interval_s)) is not None
+    """This process keeps the loop until its next step; what a killed one held waits hardly longer."""
+    ttl_s = max(LEASE_S, min(3 * loop.interval_s, loop.interval_s + LEASE_S))
+    return hold_lease(f"loop:{loop.name}", ttl_s) is not None
 
 
 _runners: WeakKeyDictionary[asyncio.AbstractEventLoop, _Runner] = WeakKeyDictionary()

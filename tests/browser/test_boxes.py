@@ -42,6 +42,21 @@ def test_a_drag_draws_a_box_only_after_the_button(page, cameras, picture):
     )
 
 
+def test_a_label_given_after_drawing_is_the_new_boxs(page, cameras, picture):
+    before = cameras.call("GET", f"images/{picture}/")["label"]
+    page.keyboard.press("b")
+    drag_over_picture(page, (0.5, 0.5), (0.8, 0.9))
+    expect(page.locator("[data-target]")).to_have_text("the chosen box")
+    field = page.locator(".add-label input")
+    field.fill("burr")
+    field.press("Enter")
+    expect(page.locator("[data-boxes] [aria-pressed=true]")).to_have_text("burr")
+    expect(page.locator("[data-labels-list] [aria-pressed=true]")).to_contain_text("burr")
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    assert sorted(tag["label"] for tag in boxes(cameras, picture)) == ["burr", "dent"]
+    assert cameras.call("GET", f"images/{picture}/")["label"] == before
+
+
 def test_a_box_is_drawn_in_the_right_place_while_zoomed(page, cameras, picture):
     page.locator("[data-viewer]").hover(position={"x": 200, "y": 150})
     page.mouse.wheel(0, -300)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import People, log_in
+from tests.browser.conftest import PHONE, People, log_in
 from tests.browser.line import shot
 from tests.browser.steps import tile
 from tests.site.processes import Server, running
@@ -54,6 +54,15 @@ def test_an_empty_wall_leads_to_a_first_picture(empty, tmp_path):
     page.get_by_role("link", name="Live wall").last.click()
     expect(tile(page, "line-3-exit").locator("[data-total]")).to_have_text("2")
     assert server.http.get("/readyz").status_code == 200
+
+
+def test_a_monitor_is_added_once_and_a_phone_shows_how_to_go_on(people, cameras):
+    page = people.open("/monitors/new/", viewport=PHONE)
+    page.get_by_label("Name", exact=True).fill("Once")
+    page.get_by_role("button", name="Add and start").click()
+    expect(page.get_by_role("heading", name="2. Send a picture")).to_be_focused()
+    expect(page.get_by_role("button", name="Add and start")).to_be_disabled()
+    assert page.locator("#step-connect h2").bounding_box()["y"] < PHONE["height"] / 2
 
 
 def test_the_copy_button_copies_the_whole_line(people, cameras):

@@ -163,6 +163,16 @@ def test_the_picture_page_offers_the_labels_of_its_session(load, operator, monit
     }
 
 
+def test_the_review_of_all_monitors_offers_the_labels_of_their_newest_sessions(
+    load, operator, monitor, image
+):
+    add_image(NewImage(data=picture(2), monitor=monitor, label="OK"))
+    add_tag(image, label="scratch", x=0.1, y=0.1, w=0.2, h=0.2, by="ann")
+    offered = {"pictures": ["OK"], "boxes": ["scratch"]}
+    assert data(load(operator, "/review/"), "labels") == offered
+    assert data(load(operator, "/review/?monitor=cam-1"), "labels") == offered
+
+
 def test_the_picture_page_links_its_neighbours_in_the_session(load, operator, monitor, session):
     keys = [add_image(NewImage(data=picture(n), monitor=monitor)).key for n in range(3)]
     now = datetime.now(UTC)

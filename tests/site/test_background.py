@@ -116,6 +116,18 @@ async def test_a_leased_loop_waits_while_another_process_holds_it(only):
     assert here == []
 
 
+@pytest.mark.parametrize(("interval_s", "most_s"), [(1, 30), (10, 30), (300, 330), (3600, 3630)])
+async def test_what_a_killed_process_held_is_free_soon_after_its_next_step_was_due(only, interval_s, most_s):
+    only("two", interval_s, lambda: None)
+    begun = timezone.now()
+    background.start(always=True)
+    await until(lambda: background.loop_reports()[0].runs)
+    lease = await Lease.objects.aget(name="loop:two")
+    await background.stop()
+    held_s = (lease.expires_at - begun).total_seconds()
+    assert interval_s < held_s < most_s + 5
+
+
 async def test_leases_are_given_back_at_the_end(only):
     only("two", 0.01, lambda: None)
     background.start(always=True)

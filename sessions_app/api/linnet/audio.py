@@ -22,7 +22,7 @@ from sessions_app.classifiers import CHUNK_BYTES, Run, find_classifier
 from sessions_app.models import Session
 from sessions_app.services import add_frames
 from sessions_app.services.frames import SessionOver
-from sessionsite.common.consumers import Identified, Identify, parse
+from sessionsite.common.consumers import BadMessage, Identified, Identify, parse
 from sessionsite.common.errors import DomainError, Missing, NotAllowed, NotAuthenticated
 from sessionsite.common.hub import Reader, TooManyReaders, get_hub
 from sessionsite.common.hub.frames import Frame as LiveFrame
@@ -61,6 +61,8 @@ def audio_socket(identify: Identify) -> Callable[..., Awaitable[None]]:
 def close_code_of(error: DomainError) -> int:
     if isinstance(error, (SessionOver, Missing)):
         return CLOSE_NOT_FOUND
+    if isinstance(error, BadMessage):
+        return CLOSE_JUNK
     if isinstance(error, NotAuthenticated):
         return CLOSE_UNAUTHENTICATED
     if isinstance(error, NotAllowed):

@@ -146,6 +146,15 @@ async def test_who_is_refused_is_told_why_after_the_accept(
     assert parrot.started == 0
 
 
+@pytest.mark.parametrize("message", ["nope", "[1]"])
+async def test_a_first_message_that_makes_no_sense_is_told_so(site, annotation, message, parrot):
+    microphone = await Microphone(site, annotation.key).open()
+    await microphone.send(message)
+    assert (await microphone.hears())["code"] == "bad_message"
+    assert await microphone.hears() == {"close": 4400}
+    await microphone.leave()
+
+
 async def test_a_first_message_may_bring_the_token(site, annotation, token, parrot):
     microphone = await Microphone(site, annotation.key).open()
     await microphone.send(json.dumps({"type": "auth", "token": token}))

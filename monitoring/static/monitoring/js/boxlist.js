@@ -23,7 +23,7 @@ export class BoxList {
     const from = [tag.author, tag.source === "operator" ? "" : tag.source].filter(Boolean).join(", ");
     return element("li", { class: "box-row" },
       element("button", {
-        type: "button", class: "button button-bare", "aria-pressed": tag.key === chosen, "data-focus": tag.key, onclick: () => this.on.choose(tag.key),
+        type: "button", class: "button button-bare", "aria-pressed": String(tag.key === chosen), "data-focus": tag.key, onclick: () => this.on.choose(tag.key),
       }, tag.label),
       element("span", { class: "quiet small", title: `Version ${tag.revision}` }, tag.isSaving ? "saving…" : `${from} · v${tag.revision}`),
       canEdit && element("button", {

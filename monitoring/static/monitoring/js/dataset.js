@@ -70,7 +70,8 @@ function startShares() {
   showRest();
   onSubmit(form, async () => {
     await patch(`${address}${query}`, { valid_percent: percent("valid_percent"), test_percent: percent("test_percent") });
-    notify("The pictures are shared out");
+    const isShared = percent("valid_percent") !== null || percent("test_percent") !== null;
+    notify(isShared ? "The pictures are shared out" : "No shares are set: pictures are not shared out");
     await count();
   });
 }

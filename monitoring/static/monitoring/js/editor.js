@@ -208,9 +208,9 @@ export class Editor {
 
   #add(box) {
     this.nextLabel = this.#labelOfNext();
-    this.edits.add(this.nextLabel, box);
+    const key = this.edits.add(this.nextLabel, box);
     this.#remember({ box: { label: this.nextLabel, sides: box } });
-    this.#aim();
+    this.boxes.choose(key); // a label that is given now is meant for it
   }
 
   #labelOfNext() {

@@ -27,7 +27,7 @@ function showRefusal(form, refusal) {
   find('[aria-invalid="true"]', form)?.focus();
 }
 
-/** Runs `send(values)` when the form is submitted; its button is off meanwhile. */
+/** Runs `send(values)` when the form is submitted; its button is off meanwhile, and stays off when it returns "once". */
 export function onSubmit(form, send) {
   form.noValidate = true;
   form.addEventListener("submit", async (event) => {
@@ -35,13 +35,14 @@ export function onSubmit(form, send) {
     clearProblems(form);
     const button = find('[type="submit"]', form);
     button.disabled = true;
+    let isOver = false;
     try {
-      await send(Object.fromEntries(new FormData(form)));
+      isOver = (await send(Object.fromEntries(new FormData(form)))) === "once";
     } catch (refusal) {
       if (!("status" in refusal)) throw refusal;
       showRefusal(form, refusal);
     } finally {
-      button.disabled = false;
+      button.disabled = isOver;
     }
   });
 }

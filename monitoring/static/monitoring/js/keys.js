@@ -11,7 +11,7 @@ export function onKey(keys, words, run) {
   known.set(keys, { words, run });
 }
 
-const NAMES = { ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
+const NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Delete: "Del", Escape: "Esc" };
 const pretty = (keys) => NAMES[keys] ?? keys;
 /** "1" to "9" read as one. */
 const joined = (all) => (all.length === 9 ? ["1–9"] : all);

@@ -159,7 +159,7 @@ async function open(image) {
   if (!(await editor.show(image))) return;
   if (!isFollowing) editor.attend();
   film.mark(image.key);
-  find("#open-image").href = `/images/${image.key}/`;
+  Object.assign(find("#open-image"), { href: `/images/${image.key}/`, hidden: false });
   find("#picture-time").replaceChildren(timeElement(image.taken_at));
   setText(find("#picture-name"), image.name);
 }

@@ -36,7 +36,7 @@ function check({ name, slug, expected_interval_s: interval }) {
 const made = {}; // by a try before: it is not made again
 
 async function create(values) {
-  if (!check(values)) return;
+  if (!check(values)) return null;
   const body = { organisation, slug: values.slug, name: values.name.trim() };
   if (values.expected_interval_s) body.expected_interval_s = Number(values.expected_interval_s);
   const name = values.dataset_name?.trim();
@@ -51,6 +51,7 @@ async function create(values) {
   });
   await post(`/api/v1/monitors/${monitor.slug}/start/`);
   showConnect(monitor, token.secret);
+  return "once";
 }
 
 function showConnect(monitor, secret) {
@@ -61,7 +62,8 @@ function showConnect(monitor, secret) {
   for (const link of findAll("[data-monitor-link]")) link.href = `/monitors/${monitor.slug}/`;
   setText(find("#token"), secret);
   findAll(".copyable").forEach(copyButton);
-  find("#step-connect h2").focus();
+  find("#step-connect h2").focus({ preventScroll: true });
+  find("#step-connect").scrollIntoView({ block: "start" });
   live.subscribe(`monitor:${monitor.slug}`, { state: (state) => showArrival(state) });
   find("#send-file").addEventListener("change", (event) => sendFiles(monitor.slug, event.target.files));
 }

@@ -61,7 +61,7 @@ export class Palette {
     find("[data-target]", this.place).textContent = this.target.words;
     const labels = this.labels();
     const buttons = labels.map((label, index) => element("button", {
-      type: "button", class: "button label-button", "aria-pressed": label === this.target.current, onclick: () => this.choose(label),
+      type: "button", class: "button label-button", "aria-pressed": String(label === this.target.current), onclick: () => this.choose(label),
     }, element("kbd", { "aria-hidden": "true" }, String(index + 1)),
     element("i", { class: `label-fill-${labelColour(label)}`, "aria-hidden": "true" }), label));
     find("[data-labels-list]", this.place).replaceChildren(...buttons);

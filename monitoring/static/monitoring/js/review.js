@@ -44,7 +44,7 @@ async function pick(key) {
     if (!(await editor.show(image))) return;
     editor.attend();
     film.mark(key);
-    find("#open-image").href = `/images/${key}/`;
+    Object.assign(find("#open-image"), { href: `/images/${key}/`, hidden: false });
     find("#picture-time").replaceChildren(timeElement(image.received_at));
     setText(find("#picture-name"), image.name);
     setText(find("#place"), `${film.images.findIndex((each) => each.key === key) + 1} of ${film.images.length}${links.older ? " on this page" : ""}`);
