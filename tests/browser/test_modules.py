@@ -26,6 +26,11 @@ def test_a_rate_is_a_mean_per_minute_and_nothing_inside_a_gap(call):
     assert call("sparkline", "m.ratesOf([0, 5, 10], 5, 3)") == [0, 30, 60]
 
 
+def test_a_rate_with_nothing_beside_it_is_a_point(call):
+    assert call("chart", "m.lonely({data: [[], [3, null, 4, 5, null, 6]]}, 1)") == [0, 5]
+    assert call("chart", "m.lonely({data: [[], [null, 2, null]]}, 1)") == [1]
+
+
 def test_a_box_stays_inside_the_picture(call):
     box = "{x: 0.9, y: 0, w: 0.1, h: 0.5}"
     assert call("geometry", f"m.movedBy({box}, 0.05, -0.1)") == {"x": 0.9, "y": 0, "w": 0.1, "h": 0.5}

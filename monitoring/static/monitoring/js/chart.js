@@ -36,6 +36,12 @@ export function ratesIn(counts, bucketS, gaps) {
   return rates;
 }
 
+/** Indices of points that no line shows, since nothing stands beside them. */
+export function lonely({ data }, series) {
+  const rates = [null, ...data[series], null];
+  return data[series].flatMap((rate, at) => (rate !== null && (rates[at] ?? null) === null && (rates[at + 2] ?? null) === null ? [at] : []));
+}
+
 export class RateChart {
   constructor(place, slug) {
     this.place = place;
@@ -103,12 +109,12 @@ export class RateChart {
     const [text, line, curve] = [token("text-quiet"), token("line"), token("text")];
     const axis = { stroke: text, font: `13px ${token("font")}`, grid: { show: false }, ticks: { stroke: line, width: 1, size: 4 } };
     this.plot = new uPlot({
-      width: this.place.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0],
+      width: this.place.clientWidth, height: HEIGHT, padding: [8, 20, 0, 0],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zoneName()),
       legend: { show: false }, cursor: { show: false },
       scales: { x: { range: () => [this.#now() - MINUTES * 60, this.#now()] }, y: { range: (_, __, top) => [0, Math.max(1, top * 1.15, this.#target() * 1.25)] } },
       axes: [{ ...axis, size: 28, space: 60, values: (_, splits) => splits.map(clock) }, { ...axis, size: 44 }],
-      series: [{}, { stroke: curve, width: 1.5, points: { show: false }, spanGaps: false }],
+      series: [{}, { stroke: curve, width: 1.5, points: { show: true, size: 5, filter: lonely }, spanGaps: false }],
       hooks: { drawClear: [(plot) => this.#hatch(plot, line)], draw: [(plot) => this.#drawTarget(plot, line)] },
     }, this.#data(), this.place);
   }

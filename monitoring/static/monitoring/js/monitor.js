@@ -61,9 +61,9 @@ function show(newer) {
 }
 
 function showController() {
-  const { request } = state.controller;
+  const { request, status: isPending } = state.controller;
   for (const part of document.querySelectorAll(".controller")) part.hidden = !request;
-  if (request) setText(find("dd.controller"), `asked to ${request.command.replaceAll("_", " ")}, not taken yet`);
+  if (request) setText(find("dd.controller"), `${request.command.replaceAll("_", " ")}: ${isPending ? "for a controller to take" : "taken"}`);
 }
 
 /** Follows the journal of the session that runs, or shows the last one. */
