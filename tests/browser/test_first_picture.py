@@ -58,7 +58,7 @@ def test_an_empty_wall_leads_to_a_first_picture(empty, tmp_path):
 
 def test_a_monitor_is_added_once_and_a_phone_shows_how_to_go_on(people, cameras):
     page = people.open("/monitors/new/", viewport=PHONE)
-    page.get_by_label("Name", exact=True).fill("Once")
+    page.get_by_label("Name", exact=True).fill("Added by phone")
     page.get_by_role("button", name="Add and start").click()
     expect(page.get_by_role("heading", name="2. Send a picture")).to_be_focused()
     expect(page.get_by_role("button", name="Add and start")).to_be_disabled()
