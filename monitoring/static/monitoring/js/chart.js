@@ -114,7 +114,7 @@ export class RateChart {
       legend: { show: false }, cursor: { show: false },
       scales: { x: { range: () => [this.#now() - MINUTES * 60, this.#now()] }, y: { range: (_, __, top) => [0, Math.max(1, top * 1.15, this.#target() * 1.25)] } },
       axes: [{ ...axis, size: 28, space: 60, values: (_, splits) => splits.map(clock) }, { ...axis, size: 44 }],
-      series: [{}, { stroke: curve, width: 1.5, points: { show: true, size: 5, filter: lonely }, spanGaps: false }],
+      series: [{}, { stroke: curve, width: 1.5, points: { show: true, size: 5, stroke: curve, fill: curve, filter: lonely }, spanGaps: false }],
       hooks: { drawClear: [(plot) => this.#hatch(plot, line)], draw: [(plot) => this.#drawTarget(plot, line)] },
     }, this.#data(), this.place);
   }
