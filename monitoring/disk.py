@@ -56,9 +56,8 @@ def bytes_per_day(now: datetime | None = None) -> float:
         return 0.0
     first = days.order_by("day").values_list("day", flat=True)[0]
     begun_at = datetime.combine(first, day_time.min, tzinfo=now.tzinfo)
-    if not MonitorDay.objects.filter(
-        day__lt=since
-    ).exists():  # a new server: its first day began in the middle
+    is_new = not MonitorDay.objects.filter(day__lt=since).exists()
+    if is_new:  # its first day began in the middle
         oldest = Image.objects.order_by("pk").values_list("received_at", flat=True).first()
         begun_at = max(begun_at, oldest or begun_at)
     return total / max((now - begun_at).total_seconds(), SHORTEST_S) * 86400

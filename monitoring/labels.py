@@ -13,18 +13,19 @@ OFFERED = 9  # one per key
 def offered_labels(session_id: int | None, dataset_id: int | None) -> dict[str, list[str]]:
     """`{"pictures": [...], "boxes": [...]}`, read from the counters of sessions, never from pictures."""
     its_monitors = Q(session__monitor__dataset=dataset_id) if dataset_id else Q(pk=None)
-    return {
-        name: list(dict.fromkeys([*_labels(of, Q(session=session_id)), *_labels(of, its_monitors)]))[:OFFERED]
-        for name, of in (("pictures", LabelCount.IMAGE), ("boxes", LabelCount.BOX))
-    }
+    return _offered(Q(session=session_id), its_monitors)
 
 
 def labels_now(monitors: QuerySet[Monitor]) -> dict[str, list[str]]:
     """The same for the newest sessions of `monitors` together."""
-    newest = Q(session__in=monitors.exclude(current_session=None).values("current_session"))
+    return _offered(Q(session__in=monitors.exclude(current_session=None).values("current_session")))
+
+
+def _offered(*whose: Q) -> dict[str, list[str]]:
+    """Those of the first of `whose` come first."""
     return {
-        "pictures": list(_labels(LabelCount.IMAGE, newest)),
-        "boxes": list(_labels(LabelCount.BOX, newest)),
+        name: list(dict.fromkeys(label for each in whose for label in _labels(of, each)))[:OFFERED]
+        for name, of in (("pictures", LabelCount.IMAGE), ("boxes", LabelCount.BOX))
     }
 
 

@@ -154,7 +154,9 @@ def _find_datasets(pending: list[Pending], now: datetime) -> None:
 def _within_quota(pending: list[Pending], monitors: Monitors) -> list[Pending]:
     """Those that their monitors have room for; the others are refused. A repeat takes no room."""
     rooms = {pk: now.room_bytes for pk, now in monitors.items() if now.room_bytes is not None}
-    wanted = Counter()
+    if not rooms:
+        return pending
+    wanted: Counter[int | None] = Counter()
     for item in pending:
         wanted[item.row.monitor_id] += item.row.size_bytes
     taken, seen = [], set()

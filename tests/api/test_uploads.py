@@ -51,23 +51,20 @@ def test_a_form_with_a_file_and_fields(as_device, session, jpeg):
     assert (kept["name"], kept["label"], kept["dataset"]) == ("c.jpg", "OK", "ds-42")
 
 
-def test_query_and_headers_speak_beside_a_form_and_json_too(as_device, session, jpeg, refused):
-    forms = (
-        ({"image": SimpleUploadedFile("c.jpg", jpeg, content_type="image/jpeg")}, "multipart"),
-        ({"image": base64.b64encode(jpeg).decode(), "name": "c.jpg"}, "json"),
-    )
-    for body, form in forms:
-        headers = {"X-Image-Taken-At": "2026-01-02T03:04:05Z"} if form == "json" else {}
-        answer = as_device.post(f"{UPLOAD}?label=DEFECT", body, format=form, headers=headers)
-        kept = as_device.get(answer.json()["url"]).json()
-        assert (kept["name"], kept["label"]) == ("c.jpg", "DEFECT")
-        body = {
-            **body,
-            "label": "OK",
-            "image": SimpleUploadedFile("c.jpg", jpeg) if headers == {} else body["image"],
-        }
-        answer = as_device.post(f"{UPLOAD}?label=DEFECT", body, format=form)
-        assert "label" in refused(answer, 400, "invalid")["fields"]
+@pytest.mark.parametrize("form", ["multipart", "json"])
+def test_query_and_headers_speak_beside_a_form_and_json_too(as_device, session, jpeg, form, refused):
+    def send(**fields):
+        file = SimpleUploadedFile("c.jpg", jpeg) if form == "multipart" else base64.b64encode(jpeg).decode()
+        headers = {"X-Image-Taken-At": "2026-01-02T03:04:05Z"}
+        return as_device.post(
+            f"{UPLOAD}?label=DEFECT", {"image": file, **fields}, format=form, headers=headers
+        )
+
+    kept = as_device.get(send(name="d.jpg").json()["url"]).json()
+    assert (kept["name"], kept["label"]) == ("d.jpg", "DEFECT")
+    assert kept["taken_at"] == "2026-01-02T03:04:05.000Z"
+    assert send(label="DEFECT").status_code == 200  # the same again, and they agree
+    assert "label" in refused(send(label="OK"), 400, "invalid")["fields"]
 
 
 @pytest.mark.parametrize("name", ["image", "label"])

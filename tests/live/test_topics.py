@@ -278,14 +278,15 @@ async def test_another_address_is_no_socket(application):
 # --- pace and end ---------------------------------------------------------------------------------
 
 
+def write_markers(session: Session, count: int, label: str = "x") -> None:
+    for _ in range(count):
+        sessions.append(session, "marker", detail={"label": label})
+
+
 async def test_an_acknowledging_reader_has_a_bounded_number_of_frames_on_their_way(
     connect, monitor, session, token
 ):
-    def write() -> None:
-        for _ in range(100):
-            sessions.append(session, "marker", detail={"label": "x"})
-
-    await in_thread(write)
+    await in_thread(write_markers, session, 100)
     socket = await connect("?ack=1", token=token)
     await socket.send({"type": "subscribe", "topic": f"session:{session.key}", "after": 0})
     for _ in range(reader.ACK_WINDOW):
@@ -297,11 +298,7 @@ async def test_an_acknowledging_reader_has_a_bounded_number_of_frames_on_their_w
 
 
 async def test_who_acknowledges_gets_any_backlog_and_what_it_asks_meanwhile(connect, monitor, session, token):
-    def write() -> None:
-        for _ in range(300):
-            sessions.append(session, "marker", detail={"label": "x" * 2000})
-
-    await in_thread(write)
+    await in_thread(write_markers, session, 300, "x" * 2000)
     socket = await connect("?ack=1", token=token)
     await socket.send({"type": "subscribe", "topic": f"session:{session.key}", "after": 0})
     await socket.send({"type": "subscribe", "topic": "monitor:cam-1"})
@@ -315,11 +312,7 @@ async def test_who_acknowledges_gets_any_backlog_and_what_it_asks_meanwhile(conn
 
 
 async def test_messages_that_wait_for_acknowledgements_are_bounded(connect, session, token):
-    def write() -> None:
-        for _ in range(300):
-            sessions.append(session, "marker", detail={"label": "x" * 2000})
-
-    await in_thread(write)
+    await in_thread(write_markers, session, 300, "x" * 2000)
     socket = await connect("?ack=1", token=token)
     for _ in range(consumers.MESSAGES_WAITING + consumers.JUNK_LIMIT + 1):
         await socket.send({"type": "subscribe", "topic": f"session:{session.key}", "after": 0})

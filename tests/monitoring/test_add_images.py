@@ -280,32 +280,10 @@ def test_a_batch_of_nothing_but_repeats_writes_no_entry(monitor, session, media,
     check_in_step(media)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_same_picture_from_many_threads_is_kept_once(monitor, session, media, jpeg):
+def sent_from_four_threads(new: NewImage) -> list[Added]:
+    """What each of four calls at the same moment was answered."""
     barrier = threading.Barrier(4)
-    results: list[object] = []
-
-    def send() -> None:
-        barrier.wait(10)
-        results.extend(add_images([NewImage(data=jpeg, monitor=monitor, idempotency_key="k")]))
-        connections.close_all()
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len({added.key for added in results}) == 1
-    assert sorted(added.repeated for added in results) == [False, True, True, True]
-    check_in_step(media)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_key_of_a_session_without_a_monitor_counts_once_from_many_threads_too(organisation, media, jpeg):
-    session = sessions.open_session(organisation, kind="recording")
-    new = NewImage(data=jpeg, session=session, idempotency_key="k")
-    barrier = threading.Barrier(4)
-    results: list[object] = []
+    results: list[Added] = []
 
     def send() -> None:
         barrier.wait(10)
@@ -317,6 +295,21 @@ def test_a_key_of_a_session_without_a_monitor_counts_once_from_many_threads_too(
         thread.start()
     for thread in threads:
         thread.join(30)
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_picture_from_many_threads_is_kept_once(monitor, session, media, jpeg):
+    results = sent_from_four_threads(NewImage(data=jpeg, monitor=monitor, idempotency_key="k"))
+    assert len({added.key for added in results}) == 1
+    assert sorted(added.repeated for added in results) == [False, True, True, True]
+    check_in_step(media)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_of_a_session_without_a_monitor_counts_once_from_many_threads_too(organisation, media, jpeg):
+    session = sessions.open_session(organisation, kind="recording")
+    results = sent_from_four_threads(NewImage(data=jpeg, session=session, idempotency_key="k"))
     assert len({added.key for added in results}) == 1
     assert sorted(added.repeated for added in results) == [False, True, True, True]
     check_in_step(media)

@@ -6,6 +6,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from sessionsite import network
+from sessionsite.common.hub import SLOW_LIMIT_S
 
 
 @pytest.fixture
@@ -54,3 +55,7 @@ def test_vanished_peers_are_noticed_in_half_a_minute():
 def test_a_name_of_another_machine_is_refused_in_words():
     with pytest.raises(CommandError, match="192.0.2.200"):
         network.open_listener("192.0.2.200", 0)
+
+
+def test_a_ping_may_wait_as_long_as_the_frames_before_it():
+    assert network.PONG_WITHIN_S >= SLOW_LIMIT_S

@@ -80,7 +80,7 @@ class WordsField(serializers.ListField):
 
 
 class StrictSerializer(serializers.Serializer):
-    """A body in which every field is known and given once: no other is dropped, all are refused."""
+    """A body in which every field is known and given once: any other is refused, none is dropped."""
 
     def to_internal_value(self, data):
         if isinstance(data, Mapping):
