@@ -12,10 +12,9 @@ from django.conf import settings
 from django.db.models import Sum
 from django.utils import timezone
 
-from monitoring.models import Image, MonitorDay
+from monitoring.models import MonitorDay
 
 AMPLE_BYTES, AMPLE_S = 2**30, 0.2  # no uploads fill so much in so short a time
-SHORTEST_S = 3600.0  # what came in less time than this is no rate yet
 LOW_DAYS = 3.0  # fewer days left than this reads as low
 FAR_DAYS = 3650
 
@@ -47,7 +46,7 @@ def is_full() -> bool:
 
 
 def bytes_per_day(now: datetime | None = None) -> float:
-    """Bytes that pictures take per day, since the start of yesterday (UTC), or since the first picture."""
+    """Bytes that pictures take per day, from what came in since the start of yesterday (UTC)."""
     now = now or timezone.now()
     since = now.date() - timedelta(days=1)
     days = MonitorDay.objects.filter(day__gte=since)
@@ -55,12 +54,8 @@ def bytes_per_day(now: datetime | None = None) -> float:
     if not total:
         return 0.0
     first = days.order_by("day").values_list("day", flat=True)[0]
-    begun_at = datetime.combine(first, day_time.min, tzinfo=now.tzinfo)
-    is_new = not MonitorDay.objects.filter(day__lt=since).exists()
-    if is_new:  # its first day began in the middle
-        oldest = Image.objects.order_by("pk").values_list("received_at", flat=True).first()
-        begun_at = max(begun_at, oldest or begun_at)
-    return total / max((now - begun_at).total_seconds(), SHORTEST_S) * 86400
+    elapsed_s = (now - datetime.combine(first, day_time.min, tzinfo=now.tzinfo)).total_seconds()
+    return total / max(elapsed_s, 3600.0) * 86400
 
 
 @dataclass(frozen=True)
