@@ -300,8 +300,11 @@ class LiveConsumer:
         found = await self._identify.by_message(message)
         if found is None:
             self._end(CLOSE_UNAUTHENTICATED)
-        else:
+            return
+        try:
             await self._hub.change_caller(self._reader, *found)
+        except TooManyReaders as error:
+            self._reader.put(error_frame(error))
 
 
 def parse(event: dict) -> dict:

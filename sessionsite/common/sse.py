@@ -1,7 +1,8 @@
 """/stream/<topic>: the frames of the live socket as server-sent events.
 
-Events carry their seq as `id:`, so that a browser resumes by itself with Last-Event-ID; other frames carry
-none. A finished topic ends its stream, and answers 204 to a client that has it all, which then stays away.
+Events carry their seq as `id:`, so that a browser resumes by itself with Last-Event-ID. A finished topic ends
+its stream, and answers 204 to a client that has it all, which then stays away; where there are states only,
+the last of them carries its revision as `id:` for this. Other frames carry none.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from sessionsite.common.hub import Reader, get_hub
 from sessionsite.common.hub.frames import Frame
 from sessionsite.common.hub.reader import CLOSE_LOST, Credential
 from sessionsite.common.hub.wires import Wire, wire_of
-from sessionsite.common.live import find_topic
+from sessionsite.common.live import Snapshot, Topic, find_topic
 from sessionsite.common.threads import read_in_thread
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/stream/"
 RETRY_MS = 2000
+NOTHING_LEFT = object()
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -69,13 +71,11 @@ class EventStream:
             if self._scope["method"] != "GET":
                 raise MethodNotAllowed("A stream is read with GET.")
             caller, credential = await self._who()
-            after, last = self._after(), await self._last_seq(caller)
-            if None not in (after, last) and after >= last:
+            after = await self._where_to_begin(caller)
+            if after is NOTHING_LEFT:
                 await self._send({"type": "http.response.start", "status": 204, "headers": []})
                 await self._send({"type": "http.response.body", "body": b""})
                 return
-            if after is None and last is not None:
-                after = max(last - 1, 0)  # the last event again: the client has a seq to come back with
             reader = self._admit(caller, credential)
         except DomainError as error:
             await refusal(self._scope["path"], error).send(self._send)
@@ -113,25 +113,37 @@ class EventStream:
             raise NotAuthenticated("Log in, or send a token or a ticket.")
         return found
 
-    def _after(self) -> int | None:
-        """The seq to go on from: Last-Event-ID wins, because it is the newer of the two after a reconnect."""
-        headers = dict(self._scope["headers"])
-        text = (
-            headers.get(b"last-event-id", b"").decode("ascii", "replace") or self._query.get("after", [""])[0]
-        )
-        if not text:
-            return None
-        if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise BadResume("`after` must be a whole number from 0.", after=text[:40])
-        return int(text)
-
-    async def _last_seq(self, caller) -> int | None:
-        """The seq of the last event of a finished topic; None while it goes on, or is not the caller's."""
+    async def _where_to_begin(self, caller: Caller) -> int | None | object:
+        """After which seq; None: with what comes from now on. NOTHING_LEFT: the topic is over, the client has
+        it all. Raises BadResume, UnknownTopic.
+        """
         family, name = find_topic(self._topic)
-        if not family.has_events or not await read_in_thread(family.authorise, caller, name):
+        seen, asked = self._last_event_id(), self._asked_after()
+        final = await self._final(caller, family, name)
+        if not family.has_events:
+            is_known = final is not None and seen is not None and seen >= final.revision
+            return NOTHING_LEFT if is_known else asked
+        after = asked if seen is None else seen  # the browser's is the newer of the two after a reconnect
+        if final is None:
+            return after
+        if after is None:
+            return max(final.seq - 1, 0)  # the last event again: the client has a seq to come back with
+        return NOTHING_LEFT if after >= final.seq else after
+
+    def _last_event_id(self) -> int | None:
+        return _whole_number(
+            dict(self._scope["headers"]).get(b"last-event-id", b"").decode("ascii", "replace")
+        )
+
+    def _asked_after(self) -> int | None:
+        return _whole_number(self._query.get("after", [""])[0])
+
+    async def _final(self, caller: Caller, family: Topic, name: str) -> Snapshot | None:
+        """What a finished topic shows; None while it goes on, or is not the caller's."""
+        if not await read_in_thread(family.authorise, caller, name):
             return None
         snapshot = await read_in_thread(family.snapshot, name)
-        return snapshot.seq if snapshot is not None and snapshot.is_finished else None
+        return snapshot if snapshot is not None and snapshot.is_finished else None
 
     async def _stream(self, reader: Reader, after: int | None) -> None:
         try:
@@ -180,3 +192,12 @@ class EventStream:
 
     async def _write(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def _whole_number(text: str) -> int | None:
+    """None for an empty text. Raises BadResume."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadResume("`after` must be a whole number from 0.", after=text[:40])
+    return int(text)

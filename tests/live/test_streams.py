@@ -7,7 +7,9 @@ import asyncio
 import orjson
 import pytest
 
-from monitoring.services import start_monitor, stop_monitor
+from monitoring.jobs.verbs import cancel, start_import
+from monitoring.models import Job
+from monitoring.services import create_dataset, start_monitor, stop_monitor
 from sessions_app import services as sessions
 from sessionsite.accounts.models import ApiToken
 from sessionsite.accounts.services import caller_of_user, issue_ticket, revoke_token
@@ -84,6 +86,26 @@ async def test_a_finished_session_gives_a_new_client_its_last_event_to_resume_fr
     await in_thread(stop_monitor, monitor, by="ann")
     told = await (await stream(f"session:{session.key}", token=token)).rest()
     assert [(frame["type"], frame["seq"]) for frame in told] == [("snapshot", 2), ("event", 2)]
+
+
+async def test_a_stream_ends_with_its_job_and_is_not_reopened(stream, organisation, token):
+    def ask_for_import() -> Job:
+        dataset = create_dataset(organisation, name="Plates", key="ds-1", by="ann")
+        return start_import(dataset, format="coco", name="plates.zip", size_bytes=10, by="ann")
+
+    job = await in_thread(ask_for_import)
+    following = await stream(f"job:{job.key}", token=token)
+    assert (await following.frame())["type"] == "snapshot"
+    assert following.ids == []
+    await in_thread(cancel, job, by="ann")
+    [told] = await following.rest()
+    assert (told["data"]["state"], following.ids) == ("cancelled", [told["revision"]])
+    seen = {"last-event-id": str(told["revision"])}
+    again = await stream(f"job:{job.key}", token=token, **seen)
+    assert (again.status, await again.body()) == (204, b"")
+    other = await stream(f"job:{job.key}", token=token)
+    assert [frame["type"] for frame in await other.rest()] == ["snapshot"]
+    assert other.ids == [told["revision"]], "a new client is told what to come back with, too"
 
 
 async def test_who_may_follow_is_the_same_as_on_a_socket(

@@ -226,6 +226,17 @@ async def test_too_many_sockets_of_one_token_are_refused(connect, token, viewer_
     assert (await (await connect(FLEET, token=viewer_token)).next())["type"] == "snapshot"
 
 
+async def test_showing_another_token_is_no_way_around_that_limit(connect, token, viewer_token, monkeypatch):
+    monkeypatch.setattr(hub_module, "READERS_PER_CREDENTIAL", 1)
+    first, second = await connect(FLEET, token=token), await connect(FLEET, token=viewer_token)
+    for socket in (first, second):
+        await socket.next("snapshot")
+    await second.send({"type": "auth", "token": token})
+    assert (await second.next("error"))["code"] == "too_many_readers"
+    await second.send({"type": "auth", "token": viewer_token})
+    assert await second.silent(), "it is who it was, and may say so again"
+
+
 async def test_revoked_logged_out_removed_and_deactivated_within_five_seconds(
     connect, organisation, token, viewer_token, viewer, operator, reviewer, cookie_of
 ):

@@ -23,6 +23,7 @@ from sessions_app.models import Session
 from sessions_app.services import add_frames
 from sessions_app.services.frames import SessionOver
 from sessionsite.common.consumers import BadMessage, Identified, Identify, parse
+from sessionsite.common.databases import UNAVAILABLE, unavailable
 from sessionsite.common.errors import DomainError, Missing, NotAllowed, NotAuthenticated
 from sessionsite.common.hub import Reader, TooManyReaders, get_hub
 from sessionsite.common.hub.frames import Frame as LiveFrame
@@ -95,6 +96,10 @@ class AudioSocket:
         except DomainError as error:
             await self._refuse(error)
             await self._close(close_code_of(error))
+        except UNAVAILABLE as error:
+            logger.warning("a sound socket met no database: %s", error)
+            await self._refuse(unavailable(error))
+            await self._close(CLOSE_UNAVAILABLE)
         finally:
             self._others.discard(self)
 
@@ -188,6 +193,10 @@ class AudioSocket:
                     await write_in_thread(partial(add_frames, session, frames, by=by))
         except SessionOver:
             self._end(CLOSE_NOT_FOUND)
+        except UNAVAILABLE as error:
+            logger.warning("the sound of session %s met no database: %s", session.key, error)
+            await self._refuse(unavailable(error))
+            self._end(CLOSE_UNAVAILABLE)
         except Exception:
             logger.exception("the sound of session %s could not be classified", session.key)
             await self._refuse(ClassifierFailed("The classifier failed; the session goes on without it."))

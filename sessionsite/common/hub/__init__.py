@@ -100,11 +100,7 @@ class Hub:
 
     def admit(self, reader: Reader) -> None:
         """`reader` may subscribe. Raises TooManyReaders."""
-        if self._readers_of[reader.credential] >= READERS_PER_CREDENTIAL:
-            raise TooManyReaders(
-                f"One login or token has at most {READERS_PER_CREDENTIAL} open connections here.",
-                limit=READERS_PER_CREDENTIAL,
-            )
+        self._check_room(reader.credential)
         self._count(reader.credential, 1)
         self.readers.add(reader)
         if self._ticking is None:
@@ -117,6 +113,13 @@ class Hub:
         if not self.readers and self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
+
+    def _check_room(self, credential: Credential) -> None:
+        if self._readers_of[credential] >= READERS_PER_CREDENTIAL:
+            raise TooManyReaders(
+                f"One login or token has at most {READERS_PER_CREDENTIAL} open connections here.",
+                limit=READERS_PER_CREDENTIAL,
+            )
 
     def _count(self, credential: Credential, by: int) -> None:
         self._readers_of[credential] += by
@@ -222,9 +225,14 @@ class Hub:
                     await self._narrow(reader, caller)
 
     async def change_caller(self, reader: Reader, caller: Caller, credential: Credential) -> None:
-        """`reader` is somebody else from now on, and keeps the topics that this one may follow."""
+        """`reader` is somebody else from now on, and keeps the topics that this one may follow.
+
+        Raises TooManyReaders; then it stays who it was.
+        """
         if reader not in self.readers:  # closed, and counted out, while it was asked who this is
             return
+        if credential != reader.credential:
+            self._check_room(credential)
         self._count(reader.credential, -1)
         self._count(credential, 1)
         reader.credential = credential

@@ -15,7 +15,9 @@ from sessionsite.common.live import Snapshot
 class Frame:
     """One encoded frame.
 
-    seq is set on events only; span, on events and gaps: the seqs it stands for, (after, upto].
+    seq is set on events only; span, on events and gaps: the seqs it stands for, (after, upto]. mark: what a
+    stream's client comes back with: the seq of an event, the revision of the last state of a topic that has
+    states only.
     """
 
     def __init__(
@@ -25,9 +27,11 @@ class Frame:
         topic: str = "",
         seq: int | None = None,
         span: tuple[int, int] | None = None,
+        mark: int | None = None,
     ) -> None:
         self.type: str = content["type"]
         self.topic, self.seq, self.span = topic, seq, span
+        self._mark = seq if mark is None else mark
         self.body: bytes = orjson.dumps(content)
 
     @property
@@ -56,8 +60,8 @@ class Frame:
 
     @cached_property
     def sse(self) -> bytes:
-        """For an event stream: events carry their seq as id, other frames have none."""
-        head = b"" if self.seq is None else b"id: %d\n" % self.seq
+        """For an event stream, with its mark as id."""
+        head = b"" if self._mark is None else b"id: %d\n" % self._mark
         return head + b"data: " + self.body + b"\n\n"
 
 
@@ -77,6 +81,7 @@ def snapshot_frame(topic: str, snapshot: Snapshot) -> Frame:
             "data": snapshot.data,
         },
         topic=topic,
+        mark=_mark(snapshot),
     )
 
 
@@ -85,7 +90,12 @@ def state_frame(topic: str, snapshot: Snapshot) -> Frame:
     return Frame(
         {"type": "state", "topic": topic, "revision": snapshot.revision, "at": at, "data": snapshot.data},
         topic=topic,
+        mark=_mark(snapshot),
     )
+
+
+def _mark(snapshot: Snapshot) -> int | None:
+    return snapshot.revision if snapshot.is_finished and snapshot.seq is None else None
 
 
 def event_frame(topic: str, seq: int, event: dict) -> Frame:

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from django.db import OperationalError
 
+from sessions_app.api.linnet import audio
 from sessions_app.classifiers import CHUNK_BYTES, ExtraMissing, register_classifier
 from sessions_app.models import SessionEvent, SubscriberLease
 from sessions_app.services import end_session, interrupt
@@ -235,6 +237,23 @@ async def test_a_classifier_that_fails_is_told_and_the_session_goes_on(site, ann
     await microphone.leave()
     await in_thread(annotation.refresh_from_db)
     assert annotation.state == "active"
+
+
+@pytest.mark.parametrize("asks", ["find_session", "add_frames"])
+async def test_a_database_that_does_not_answer_is_told_and_the_microphone_may_come_back(
+    site, annotation, token, parrot, monkeypatch, asks
+):
+    def fail(*args, **kwargs):
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(audio, asks, fail)
+    microphone = await Microphone(site, annotation.key, token).open()
+    await microphone.send(CHUNK)
+    heard = [await microphone.hears()]
+    while "close" not in heard[-1]:
+        heard.append(await microphone.hears())
+    assert (heard[-2]["ok"], heard[-2]["code"], heard[-1]) == (False, "busy", {"close": 4503})
+    await microphone.leave()
 
 
 async def test_a_microphone_is_nobody_who_looks(site, annotation, token, parrot):
