@@ -119,6 +119,8 @@ class EventStream:
         """
         family, name = find_topic(self._topic)
         seen, asked = self._last_event_id(), self._asked_after()
+        if not family.has_events and seen is None:
+            return asked
         final = await self._final(caller, family, name)
         if not family.has_events:
             is_known = final is not None and seen is not None and seen >= final.revision
