@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from datetime import time as day_time
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Exists, Min, Sum
 from django.utils import timezone
 
-from monitoring.models import MonitorDay
+from monitoring.models import Image, MonitorDay
 
 AMPLE_BYTES, AMPLE_S = 2**30, 0.2  # no uploads fill so much in so short a time
+SHORTEST_S = 3600.0  # what came in less time than this is no rate yet
 LOW_DAYS = 3.0  # fewer days left than this reads as low
 FAR_DAYS = 3650
 
@@ -46,16 +47,18 @@ def is_full() -> bool:
 
 
 def bytes_per_day(now: datetime | None = None) -> float:
-    """Bytes that pictures take per day, from what came in since the start of yesterday (UTC)."""
+    """Bytes that pictures take per day, since the start of yesterday (UTC), or since the first picture."""
     now = now or timezone.now()
     since = now.date() - timedelta(days=1)
-    days = MonitorDay.objects.filter(day__gte=since)
-    total = days.aggregate(total=Sum("size_bytes"))["total"] or 0
-    if not total:
+    days = MonitorDay.objects.filter(day__gte=since).aggregate(total=Sum("size_bytes"), first=Min("day"))
+    if not days["total"]:
         return 0.0
-    first = days.order_by("day").values_list("day", flat=True)[0]
-    elapsed_s = (now - datetime.combine(first, day_time.min, tzinfo=now.tzinfo)).total_seconds()
-    return total / max(elapsed_s, 3600.0) * 86400
+    begun_at = datetime.combine(days["first"], day_time.min, tzinfo=now.tzinfo)
+    earlier = Exists(MonitorDay.objects.filter(day__lt=since))
+    oldest = Image.objects.order_by("pk").values_list("received_at", earlier).first()
+    if oldest is not None and not oldest[1]:  # a new server: its first day began in the middle
+        begun_at = max(begun_at, oldest[0])
+    return days["total"] / max((now - begun_at).total_seconds(), SHORTEST_S) * 86400
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from monitoring import disk
-from monitoring.models import MonitorDay
+from monitoring.models import Image, MonitorDay
 from monitoring.services import DiskFull, NewImage, add_image, start_monitor, stop_monitor
 
 Usage = namedtuple("Usage", "total used free")
@@ -54,6 +54,16 @@ def test_days_left_go_by_the_rate_since_the_start_of_yesterday(monitor):
     MonitorDay.objects.create(monitor=monitor, day=date(2026, 3, 9), size_bytes=2 * GIB)
     MonitorDay.objects.create(monitor=monitor, day=date(2026, 3, 10), size_bytes=GIB)
     assert disk.bytes_per_day(now) == pytest.approx(2 * GIB)  # 3 GiB in 36 hours
+
+
+def test_on_a_new_server_the_rate_is_that_since_its_first_picture(image):
+    MonitorDay.objects.all().delete()
+    MonitorDay.objects.create(monitor=image.monitor, day=date(2026, 3, 10), size_bytes=GIB)
+    Image.objects.update(received_at=datetime(2026, 3, 10, 10, tzinfo=UTC))
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    assert disk.bytes_per_day(now) == pytest.approx(12 * GIB)  # 1 GiB in two hours
+    MonitorDay.objects.create(monitor=image.monitor, day=date(2026, 3, 8), size_bytes=1)
+    assert disk.bytes_per_day(now) == pytest.approx(2 * GIB)
 
 
 def test_a_first_picture_just_after_midnight_is_no_rate_of_terabytes(monitor):
