@@ -95,6 +95,11 @@ class Monitor(models.Model):
     controller = models.JSONField(
         default=dict, blank=True, help_text="The request that waits for the controller."
     )
+    controller_acked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When a controller last did what it was asked; empty: none has yet.",
+    )
     current_session = models.ForeignKey(
         Session,
         models.SET_NULL,

@@ -34,7 +34,8 @@ MONITOR_ROW = (
 )  # fmt: skip
 STATE_ROW = (
     "slug", "name", "kind", "organisation__slug", "dataset__key", "is_demo", "presence",
-    "expected_interval_s", "controller", "capture_for_training", "last_image_id", "last_item_at", "revision",
+    "expected_interval_s", "controller", "controller_acked_at", "capture_for_training", "last_image_id",
+    "last_item_at", "revision",
     "current_session_id", "current_session__key", "current_session__kind", "current_session__state",
     "current_session__started_at", "current_session__started_by", "current_session__stopped_at",
     "current_session__end_reason", "current_session__total_counter", "current_session__image_count",
@@ -50,6 +51,15 @@ def status_of(row: Any) -> str:
     if row.current_session__state == State.ERROR:
         return "error"
     return row.presence if row.presence in (Presence.LATE, Presence.LOST) else "running"
+
+
+def controller_json(row: Any) -> dict:
+    """The mailbox of a monitor's controller. `acked_at` is null until one has answered."""
+    return {
+        "status": bool(row.controller.get("status")),
+        "request": row.controller.get("request"),
+        "acked_at": row.controller_acked_at and iso(row.controller_acked_at),
+    }
 
 
 def monitor_json(row: Any) -> dict:
@@ -152,10 +162,7 @@ def _monitor_state(
         "last_session": _ended_session(row) if has_ended else None,
         "total_counter": total,
         "flow": flow.flow(buckets, now, total=total if running else 0),
-        "controller": {
-            "status": bool(row.controller.get("status")),
-            "request": row.controller.get("request"),
-        },
+        "controller": controller_json(row),
         "training": row.capture_for_training,
         "last_image": image,
         "labels": counts.get(LabelCount.IMAGE, {}),

@@ -209,10 +209,13 @@ class ControllerRequestSerializer(serializers.Serializer):
 
 
 class ControllerSerializer(serializers.Serializer):
-    """What the server asks of the controller. `status` is true until it has acknowledged."""
+    """What the server asks of the controller. `status` is true until it has acknowledged; `acked_at`: when
+    one last did, null where none ever has.
+    """
 
     status = serializers.BooleanField()
     request = ControllerRequestSerializer(allow_null=True)
+    acked_at = serializers.DateTimeField(allow_null=True)
 
 
 class MonitorStateSerializer(serializers.Serializer):

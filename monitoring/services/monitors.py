@@ -295,5 +295,6 @@ def controller_ack(monitor: Monitor, *, request_id: str, by: str) -> bool:
         return False
     if session:
         sessions.append(session, "controller_acked", detail={"command": pending.get("command")}, by=by)
-    touch_monitor(monitor, urgent=True, controller={"status": False, "request": pending})
+    done = {"status": False, "request": pending}
+    touch_monitor(monitor, urgent=True, controller=done, controller_acked_at=timezone.now())
     return True

@@ -1,9 +1,11 @@
 """Monitors over REST: made, changed, started, stopped, archived, asked."""
 
 import pytest
+from django.utils import timezone
 
 from monitoring.models import Monitor
 from sessions_app.models import Session
+from sessionsite.common.clock import parse_iso
 
 MONITORS = "/api/v1/monitors/"
 
@@ -124,10 +126,12 @@ def test_the_controller_finds_its_request_and_an_old_acknowledgement_changes_not
     url = f"{MONITORS}cam-1/controller/"
     pending = as_device.get(url).json()
     assert pending["status"] is True and pending["request"]["command"] == "start_capture"
+    assert pending["acked_at"] is None
     stale = as_device.post(f"{url}ack/", {"request_id": "rq_of_yesterday"}).json()
     assert stale == {"acknowledged": False, "controller": pending}
     done = as_device.post(f"{url}ack/", {"request_id": pending["request"]["id"]}).json()
     assert done["acknowledged"] is True and done["controller"]["status"] is False
+    assert parse_iso(done["controller"]["acked_at"]) <= timezone.now()
     again = as_device.post(f"{url}ack/", {"request_id": pending["request"]["id"]}).json()
     assert again["acknowledged"] is False
 

@@ -41,7 +41,7 @@ def test_a_monitor_says_all_that_is_promised(monitor):
     }
     assert (state["running"], state["status"], state["presence"]) == (False, "idle", None)
     assert (state["session"], state["last_session"], state["last_image"]) == (None, None, None)
-    assert state["controller"] == {"status": False, "request": None}
+    assert state["controller"] == {"status": False, "request": None, "acked_at": None}
 
 
 def test_a_running_monitor_shows_its_session_and_counts(monitor, session):

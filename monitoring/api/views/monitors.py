@@ -32,7 +32,7 @@ from monitoring.api.uploads import UPLOAD_PARSERS, UPLOAD_SCHEMA, take_in
 from monitoring.messages import IMAGE_ROW, image_rows_json
 from monitoring.models import Dataset, Image, Monitor
 from monitoring.rates import rate_counts
-from monitoring.state import MONITOR_ROW, monitor_json, monitor_state, state_essence
+from monitoring.state import MONITOR_ROW, controller_json, monitor_json, monitor_state, state_essence
 from sessions_app.api.filters import of_slug
 from sessions_app.api.serializers import ReasonSerializer, SessionSerializer
 from sessions_app.messages import session_json
@@ -172,7 +172,7 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
     def controller(self, request, slug):
         monitor = self.get_object()
         self._note_device()
-        return with_etag(request, _controller_json(monitor), revision=monitor.revision)
+        return with_etag(request, controller_json(monitor), revision=monitor.revision)
 
     @extend_schema(
         summary="The controller has done it; an old id changes nothing",
@@ -184,8 +184,8 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
         monitor, asked = self.get_object(), self.checked(AcknowledgementSerializer)
         acknowledged = services.controller_ack(monitor, request_id=asked["request_id"], by=self.by)
         self._note_device()
-        monitor.refresh_from_db(fields=["controller"])
-        return Response({"acknowledged": acknowledged, "controller": _controller_json(monitor)})
+        monitor.refresh_from_db(fields=["controller", "controller_acked_at"])
+        return Response({"acknowledged": acknowledged, "controller": controller_json(monitor)})
 
     def _note_device(self) -> None:
         if device := device_of(self.caller):
@@ -228,10 +228,3 @@ class MonitorViewSet(AttachedDevices, Listed, BaseViewSet):
 
     def detach_device(self, monitor, device) -> None:
         services.detach_device(monitor, device, by=self.by)
-
-
-def _controller_json(monitor: Monitor) -> dict:
-    return {
-        "status": bool(monitor.controller.get("status")),
-        "request": monitor.controller.get("request"),
-    }

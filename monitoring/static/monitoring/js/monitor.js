@@ -61,9 +61,10 @@ function show(newer) {
 }
 
 function showController() {
-  const { request, status: isPending } = state.controller;
-  for (const part of document.querySelectorAll(".controller")) part.hidden = !request;
-  if (request) setText(find("dd.controller"), `${request.command.replaceAll("_", " ")}: ${isPending ? "for a controller to take" : "taken"}`);
+  const { request, status: isPending, acked_at: ackedAt } = state.controller;
+  const hasController = request && ackedAt; // most monitors have none that would take a request
+  for (const part of document.querySelectorAll(".controller")) part.hidden = !hasController;
+  if (hasController) setText(find("dd.controller"), `${request.command.replaceAll("_", " ")}: ${isPending ? "for a controller to take" : "taken"}`);
 }
 
 /** Follows the journal of the session that runs, or shows the last one. */

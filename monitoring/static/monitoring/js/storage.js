@@ -52,11 +52,11 @@ function row(monitor) {
     : element("b", {}, monitor.name);
   const inherited = monitor.slug ? "as all monitors" : storage.default_days ? `${many(storage.default_days, "day")} (RETENTION_DAYS)` : "for ever";
   return element("tr", {},
-    element("td", { class: "grow" }, name, monitor.is_archived ? " (archived)" : null),
-    element("td", { class: "n" }, formatBytes(monitor.stored_bytes)),
-    element("td", { class: "n" }, element("span", { class: "storage-share", "aria-hidden": "true" }, part("", share)), ` ${Math.round(share * 100)} %`),
-    element("td", { class: "n" }, monitor.quota_bytes === null || monitor.quota_bytes === undefined ? "–" : formatBytes(monitor.quota_bytes)),
-    element("td", {}, ruleWords(monitor) || element("span", { class: "quiet" }, inherited)),
+    element("td", { class: "grow first" }, name, monitor.is_archived ? " (archived)" : null),
+    element("td", { class: "n", "data-word": "Stored" }, formatBytes(monitor.stored_bytes)),
+    element("td", { class: "n", "data-word": "Share" }, element("span", { class: "storage-share", "aria-hidden": "true" }, part("", share)), ` ${Math.round(share * 100)} %`),
+    element("td", { class: "n", "data-word": "Quota" }, monitor.quota_bytes === null || monitor.quota_bytes === undefined ? "–" : formatBytes(monitor.quota_bytes)),
+    element("td", { "data-word": "Keeps" }, ruleWords(monitor) || element("span", { class: "quiet" }, inherited)),
     element("td", { class: "n" }, element("button", {
       type: "button", class: "button", "aria-label": `Change the rule of ${monitor.name || monitor.slug}`, onclick: () => open(monitor),
     }, "Change")));
@@ -82,10 +82,12 @@ function effect(found) {
 
 function due(one) {
   return element("tr", {},
-    element("td", { class: "grow" }, element("a", { href: `/sessions/${one.session}/` }, one.name || one.session)),
-    element("td", {}, one.monitor ?? "–"), element("td", {}, timeElement(one.stopped_at)),
-    element("td", { class: "n" }, one.images.toLocaleString("en")), element("td", { class: "n" }, formatBytes(one.size_bytes)),
-    element("td", {}, one.words));
+    element("td", { class: "grow first" }, element("a", { href: `/sessions/${one.session}/` }, one.name || one.session)),
+    element("td", { "data-word": "Monitor" }, one.monitor ?? "–"),
+    element("td", { "data-word": "Ended" }, timeElement(one.stopped_at)),
+    element("td", { class: "n", "data-word": "Pictures" }, one.images.toLocaleString("en")),
+    element("td", { class: "n", "data-word": "Bytes" }, formatBytes(one.size_bytes)),
+    element("td", { "data-word": "Why" }, one.words));
 }
 
 async function showDue() {
