@@ -16,9 +16,11 @@ import orjson
 from sessions_app.api.linnet.shapes import find_session, tone_body
 from sessions_app.services.frames import FRAME
 from sessions_app.states import TERMINAL
+from sessionsite.common.access import Caller
 from sessionsite.common.consumers import Identify
 from sessionsite.common.hub.frames import Frame, chunk_of
 from sessionsite.common.hub.wires import Wire
+from sessionsite.common.live import Topic
 from sessionsite.common.sse import EventStream
 from sessionsite.common.threads import read_in_thread
 
@@ -46,7 +48,7 @@ class LinnetStream(EventStream):
         self._topic = f"session:{self._key}"
         self._has_ended = False
 
-    async def _last_seq(self, caller) -> None:
+    async def _final(self, caller: Caller, family: Topic, name: str) -> None:
         """A session that is over is unknown here. Raises SessionNotFound."""
         await read_in_thread(find_session, caller, self._key, "read")
 
