@@ -119,13 +119,11 @@ class EventStream:
         """
         family, name = find_topic(self._topic)
         seen, asked = self._last_event_id(), self._asked_after()
-        if not family.has_events and seen is None:
-            return asked
-        final = await self._final(caller, family, name)
         if not family.has_events:
-            is_known = final is not None and seen is not None and seen >= final.revision
-            return NOTHING_LEFT if is_known else asked
+            final = None if seen is None else await self._final(caller, family, name)
+            return NOTHING_LEFT if final is not None and seen >= final.revision else asked
         after = asked if seen is None else seen  # the browser's is the newer of the two after a reconnect
+        final = await self._final(caller, family, name)
         if final is None:
             return after
         if after is None:
@@ -133,9 +131,8 @@ class EventStream:
         return NOTHING_LEFT if after >= final.seq else after
 
     def _last_event_id(self) -> int | None:
-        return _whole_number(
-            dict(self._scope["headers"]).get(b"last-event-id", b"").decode("ascii", "replace")
-        )
+        headers = dict(self._scope["headers"])
+        return _whole_number(headers.get(b"last-event-id", b"").decode("ascii", "replace"))
 
     def _asked_after(self) -> int | None:
         return _whole_number(self._query.get("after", [""])[0])
