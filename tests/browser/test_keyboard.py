@@ -56,6 +56,17 @@ def test_one_enter_does_not_stop_and_a_held_enter_does_not_either(people, camera
     assert cameras.state("once")["running"]
 
 
+def test_the_button_that_chooses_a_picture_shows_that_it_has_the_focus(people, cameras):
+    page = people.open("/monitors/new/")
+    page.get_by_label("Name", exact=True).fill("Ringed")
+    page.get_by_role("button", name="Add and start").click()
+    expect(page.get_by_role("heading", name="2. Send a picture")).to_be_focused()
+    label = page.get_by_text("Choose a picture to send")
+    expect(label).to_have_css("outline-style", "none")
+    tab_to(page, page.locator("#send-file"))
+    expect(label).to_have_css("outline-style", "solid")
+
+
 def test_a_short_click_does_not_stop(people, cameras):
     cameras.monitor("short", "Short")
     page = people.open("/monitors/short/")
