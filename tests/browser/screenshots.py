@@ -8,6 +8,7 @@ Starts a server of its own, fills it step by step, and ends. Takes some minutes.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -305,11 +306,13 @@ def main() -> None:
     parser.add_argument("--themes", nargs="*", default=list(THEMES), choices=THEMES)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as data,
-        running(Server, data_dir=Path(data) / "data") as server,
-        sync_playwright() as playwright,
-    ):
+    with tempfile.TemporaryDirectory() as data:
+        os.environ["DATA_DIR"] = data  # a first database is made there
+        take_with_a_server(Path(data) / "data", asked)
+
+
+def take_with_a_server(data_dir: Path, asked: argparse.Namespace) -> None:
+    with running(Server, data_dir=data_dir) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         stage = Stage(server, Cameras(server), browser, asked.folder, asked.only, asked.widths, asked.themes)
         context = browser.new_context()
