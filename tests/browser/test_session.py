@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PHONE
 from tests.browser.steps import hold, wait_until_live
 
 
@@ -118,3 +119,13 @@ def test_the_health_page_tells_every_part(people):
     for heading in ("Disk", "Database", "Channel layer", "Live readers", "Background loops"):
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
     expect(page.locator("#overall")).to_have_text(re.compile("ok|degraded"))
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_the_tables_of_the_health_page_are_cards_on_a_phone(people, width):
+    page = people.open("/health/", viewport={**PHONE, "width": width})
+    loop = page.get_by_role("region", name="here").locator("tr", has_text="watch disk")
+    expect(loop.locator("[data-word='interval']")).to_have_text("10 s")
+    for box in page.locator(".cards").all():
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -16,7 +16,8 @@ function shown(name, value) {
   if (value === null || value === "") return "–";
   if (name.endsWith("_bytes")) return formatBytes(value);
   if (isTime(value)) return timeElement(value);
-  if (name.endsWith("_in_ms")) return `${value} ms`;
+  if (name.endsWith("_ms")) return `${value} ms`;
+  if (name.endsWith("_s")) return `${value} s`;
   if (typeof value === "boolean") return value ? "yes" : "no";
   return String(value);
 }
@@ -30,12 +31,17 @@ function facts(part) {
   ]));
 }
 
-function table(rows) {
-  if (!rows.length) return null;
+/** The first value names its row. Text takes a line of its own where rows are cards. */
+function cell(name, value, place) {
+  const className = place === 0 ? "first" : typeof value === "string" && !isTime(value) ? "grow" : null;
+  return element("td", { class: className, "data-word": place === 0 ? null : title(name) }, shown(name, value));
+}
+
+function table(word, rows) {
   const names = Object.keys(rows[0]);
-  return element("div", { class: "table-wrap", role: "region", tabindex: "0", "aria-label": "Table" }, element("table", { class: "table" },
+  return element("div", { class: "table-wrap cards", role: "region", tabindex: "0", "aria-label": title(word) }, element("table", { class: "table" },
     element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, title(name))))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...names.map((name) => element("td", {}, shown(name, row[name]))))))));
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...names.map((name, place) => cell(name, row[name], place)))))));
 }
 
 function panel(name, part) {
@@ -44,7 +50,7 @@ function panel(name, part) {
     element("div", { class: "row" }, element("h2", {}, NAMES[name] ?? name), part.status ? chip(...STATES[part.status]) : null),
     part.reason ? element("p", {}, part.reason) : null,
     name === "disk" && part.free_bytes !== undefined ? element("p", {}, formatDaysLeft({ ...part, status: part.room })) : null,
-    facts(part), ...lists.flatMap(([word, rows]) => [element("h3", {}, title(word)), table(rows)]));
+    facts(part), ...lists.flatMap(([word, rows]) => [element("h3", {}, title(word)), table(word, rows)]));
 }
 
 async function refresh() {
