@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from sessions_app.api.filters import SessionFilters
 from sessions_app.models import Session
-from sessions_app.states import Kind, State
+from sessions_app.states import CHOICES, Kind
 from sessionsite.accounts.models import Organisation
 from sessionsite.common.clock import iso
 
@@ -28,7 +28,6 @@ TITLES = {
 }
 DAYS = {"started_after": 0, "started_before": 1}  # days to add: the last day is meant to its end
 PROBLEMS = dict.fromkeys(DAYS, "Write a day as 2026-01-31")
-STATE_WORDS = {State.ACTIVE: "running", State.COMPLETED: "ended"}  # what the chips say
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class History:
         if name == "kind":
             return [(kind.value, kind.value) for kind in Kind]
         if name == "state":
-            return [(state.value, STATE_WORDS.get(state, state.value)) for state in State]
+            return CHOICES
         return None
 
     def apply(self, sessions: QuerySet, organisation: Organisation) -> QuerySet:

@@ -10,15 +10,12 @@ from django.contrib import admin
 
 from sessions_app.models import Session, SessionEvent
 from sessions_app.services import set_name_notes
-from sessions_app.states import TERMINAL, State
+from sessions_app.states import CHOICES, SHOWN, TERMINAL
 from sessionsite.accounts.admin_base import ScopedAdmin, caller_of
 from sessionsite.accounts.admin_parts import age, chip, duration, in_bytes, moment
 from sessionsite.common.few import aside
 
 JOURNAL_ROWS = 50
-SHAPES = {State.ERROR: "error", State.PROCESSING: "paused", **dict.fromkeys(TERMINAL, "ended")}
-
-
 DETAIL_CHARS = 400
 
 
@@ -26,11 +23,6 @@ def detail_text(event: SessionEvent) -> str:
     """The entry's detail as JSON on one line, cut where it gets long."""
     text = orjson.dumps(event.detail).decode()
     return text if len(text) <= DETAIL_CHARS else f"{text[:DETAIL_CHARS]}…"
-
-
-def session_chip(session: Session):
-    state = State(session.state)
-    return chip(SHAPES.get(state, "running"), "running" if state == State.ACTIVE else state.value)
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -44,6 +36,15 @@ class OpenFilter(admin.SimpleListFilter):
             return queryset.open()
         # Nearly all are over: the page is walked in its order, not sorted.
         return queryset.filter(aside(state__in=TERMINAL)) if self.value() == "no" else queryset
+
+
+class StateFilter(admin.ChoicesFieldListFilter):
+    """By state, in the words of the pages."""
+
+    def choices(self, changelist):
+        everything, *states = super().choices(changelist)
+        named = zip(states, CHOICES, strict=True)
+        return [everything, *({**state, "display": word} for state, (_, word) in named)]
 
 
 class SessionAdmin(ScopedAdmin):
@@ -64,7 +65,7 @@ class SessionAdmin(ScopedAdmin):
     )
     list_display_links = ("label",)
     list_select_related = ("organisation", "monitor")
-    list_filter = (OpenFilter, "state", "kind", ("started_at", admin.DateFieldListFilter))
+    list_filter = (OpenFilter, ("state", StateFilter), "kind", ("started_at", admin.DateFieldListFilter))
     sortable_by = ()
     search_by = {"se_": "key", "": "monitor__slug"}
     search_help_text = "The beginning of a session's key, or a monitor's whole slug."
@@ -86,7 +87,7 @@ class SessionAdmin(ScopedAdmin):
 
     @admin.display(description="state")
     def chip(self, session):
-        return session_chip(session)
+        return chip(*SHOWN[session.state])
 
     @admin.display(description="monitor")
     def place(self, session):

@@ -1,4 +1,4 @@
-"""The life of a session: its states and the legal moves, as data."""
+"""The life of a session: its states, the legal moves and the words for people, as data."""
 
 from django.db import models
 
@@ -28,6 +28,21 @@ MOVES: dict[State, frozenset[State]] = {
     State.EXPIRED: frozenset(),
     State.INTERRUPTED: frozenset(),
 }
+
+
+# (shape, word) for people, on the pages and in the admin; js/marks.js has the same table.
+SHOWN: dict[State, tuple[str, str]] = {
+    State.CREATED: ("running", "running"),
+    State.ACTIVE: ("running", "running"),
+    State.RECORDING: ("running", "recording"),
+    State.PROCESSING: ("paused", "processing"),
+    State.COMPLETED: ("ended", "ended"),
+    State.EXPIRED: ("ended", "expired"),
+    State.INTERRUPTED: ("ended", "interrupted"),
+    State.ERROR: ("error", "error"),
+}
+# (value, word) to choose from, where two states of one word could not be told apart.
+CHOICES = [(state.value, "created" if state == State.CREATED else SHOWN[state][1]) for state in State]
 
 
 class Kind(models.TextChoices):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from monitoring.models import Monitor
 from sessions_app.models import Session
-from sessions_app.states import OPEN, State
+from sessions_app.states import OPEN, SHOWN, State
 from sessionsite.accounts.admin_parts import duration, span
 
 AFTER_END = "Capture for training is switched off and the controller is asked to stop."
@@ -68,22 +68,22 @@ def restoring(monitor: Monitor) -> tuple[bool, str]:
 
 def ending(session: Session) -> tuple[bool, str]:
     if session.state not in OPEN:
-        return False, f"It is {session.state} already."
-    word = "interrupted" if session.state == State.ERROR else "completed"
+        return False, f"It is {_word(session)} already."
+    how = " as interrupted" if session.state in (State.CREATED, State.ERROR) else ""
     recording = " Its recording is stopped first." if session.state == State.RECORDING else ""
-    return True, f"{summary(session)} ends as {word}.{recording}{_after(session)}"
+    return True, f"{summary(session)} ends{how}.{recording}{_after(session)}"
 
 
 def interrupting(session: Session) -> tuple[bool, str]:
     if session.state not in OPEN:
-        return False, f"It is {session.state} already."
+        return False, f"It is {_word(session)} already."
     return True, f"{summary(session)} is closed as interrupted; its pictures stay.{_after(session)}"
 
 
 def going_on(session: Session) -> tuple[bool, str]:
     if session.state != State.ERROR:
-        return False, f"It is {session.state}, not in error."
-    return True, f"{summary(session)} goes on as active and takes pictures again."
+        return False, f"It is {_word(session)}, not in error."
+    return True, f"{summary(session)} goes on and takes pictures again."
 
 
 def pinning(session: Session) -> tuple[bool, str]:
@@ -96,6 +96,10 @@ def unpinning(session: Session) -> tuple[bool, str]:
     if session.pinned_at is None:
         return False, "It is not pinned."
     return True, f"Retention may remove the pictures of {summary(session)} again."
+
+
+def _word(session: Session) -> str:
+    return SHOWN[session.state][1]
 
 
 def _after(session: Session) -> str:

@@ -8,21 +8,10 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils.html import format_html
 
+from sessions_app.states import SHOWN
 from sessionsite.common.clock import iso, parse_iso
 
 register = template.Library()
-
-# Session state -> (shape, word): js/marks.js has the same table.
-SESSION_STATES = {
-    "created": ("running", "running"),
-    "active": ("running", "running"),
-    "recording": ("running", "recording"),
-    "processing": ("paused", "processing"),
-    "completed": ("ended", "ended"),
-    "expired": ("ended", "expired"),
-    "interrupted": ("ended", "interrupted"),
-    "error": ("error", "error"),
-}
 
 
 @register.simple_tag
@@ -74,7 +63,7 @@ def in_seconds(value: float) -> str:
 
 @register.simple_tag
 def session_chip(state: str):
-    shape, word = SESSION_STATES[state]
+    shape, word = SHOWN[state]
     return format_html(
         '<span class="chip chip-{0}"><svg class="mark mark-{0}" aria-hidden="true">'
         '<use href="#mark-{0}"/></svg>'

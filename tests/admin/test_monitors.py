@@ -76,7 +76,7 @@ def test_stop_asks_first_and_names_the_session_its_pictures_and_what_follows(
     post(monitor)
     idle = create_monitor(monitor.organisation, slug="cam-2", by="test")
     page = run_action(as_operator, MODEL, "stop_monitors", [monitor, idle]).content.decode()
-    assert f"{session.key} (" in page and "1 picture, the last" in page and "ends as completed" in page
+    assert f"{session.key} (" in page and "1 picture, the last" in page and " ends. Capture" in page
     assert "Capture for training is switched off and the controller is asked to stop." in page
     assert "It is stopped already." in page
     assert Session.objects.get().is_open

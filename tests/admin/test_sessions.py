@@ -1,13 +1,16 @@
 """Sessions in the admin: journal, pictures, and the verbs that end them."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
 from monitoring.services import NewImage, add_image, create_monitor, start_monitor, stop_monitor
+from monitoring.templatetags.pages import session_chip
 from sessions_app.admin import JOURNAL_ROWS
 from sessions_app.models import Session
 from sessions_app.services import mark
-from sessions_app.states import State
+from sessions_app.states import CHOICES, State
 from sessionsite.accounts import admin_base
 from tests.pictures import picture
 
@@ -72,7 +75,7 @@ def test_name_and_notes_are_written_by_the_verb_and_the_state_is_not(session, as
 
 def test_ending_and_closing_say_what_they_do(session, as_operator, run_action):
     page = run_action(as_operator, MODEL, "end_sessions", [session]).content.decode()
-    assert "ends as completed" in page and "asked to stop" in page
+    assert ") ends. Capture for training" in page and "asked to stop" in page
     run_action(as_operator, MODEL, "close_as_interrupted", [session], confirmed=True)
     session.refresh_from_db()
     assert session.state == State.INTERRUPTED
@@ -80,6 +83,46 @@ def test_ending_and_closing_say_what_they_do(session, as_operator, run_action):
         "It is interrupted already."
         in run_action(as_operator, MODEL, "end_sessions", [session]).content.decode()
     )
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_state_looks_as_it_does_on_the_pages(state, session, as_viewer):
+    Session.objects.filter(pk=session.pk).update(state=state)
+    chip = session_chip(state)
+    assert chip in list_page(as_viewer, MODEL)
+    assert chip in detail_page(as_viewer, MODEL, session).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (State.CREATED, ") ends as interrupted. Capture"),
+        (State.ERROR, ") ends as interrupted. Capture"),
+        (State.RECORDING, ") ends. Its recording is stopped first. Capture"),
+    ],
+)
+def test_what_ending_would_do_depends_on_the_state(state, words, session, as_operator, run_action):
+    Session.objects.filter(pk=session.pk).update(state=state)
+    assert words in run_action(as_operator, MODEL, "end_sessions", [session]).content.decode()
+    run_action(as_operator, MODEL, "end_sessions", [session], confirmed=True)
+    session.refresh_from_db()
+    assert session.state == (State.INTERRUPTED if "interrupted" in words else State.COMPLETED)
+
+
+def test_what_has_ended_is_called_ended(session, as_operator, run_action):
+    run_action(as_operator, MODEL, "end_sessions", [session], confirmed=True)
+    session.refresh_from_db()
+    assert session.state == State.COMPLETED
+    for name in ("end_sessions", "close_as_interrupted"):
+        page = run_action(as_operator, MODEL, name, [session]).content.decode()
+        assert "It is ended already." in page and "completed" not in page
+    assert '<span class="word">ended</span>' in list_page(as_operator, MODEL)
+
+
+def test_the_states_to_filter_by_have_the_words_of_the_history(session, as_viewer):
+    page = list_page(as_viewer, MODEL)
+    listed = re.findall(r'<a href="\?state__exact=(\w+)">\s*(\w+)', page)
+    assert dict(listed) == dict(CHOICES) and dict(listed)["completed"] == "ended"
 
 
 def test_a_viewer_ends_nothing_and_a_stranger_sees_nothing(session, as_viewer, as_stranger, run_action):
