@@ -226,6 +226,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = "sessionsite.formats"
 
 # -- static files, bodies and content policy -----------------------------------------------------------------
 STATIC_URL = "/static/"
