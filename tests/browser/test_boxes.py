@@ -305,6 +305,56 @@ def test_a_deleted_box_is_brought_back_from_the_history(page, cameras, picture):
     assert [box["label"] for box in boxes(cameras, picture)] == ["dent"]
 
 
+GONE = "The picture is deleted: restore it first"
+MARKING = (
+    "[data-draw], [data-undo], [data-redo], [data-review], [data-comment], [data-labels-list] button,"
+    " .add-label :is(input, button), #edit-history button"
+)
+
+
+def expect_marking(page, *, why: str) -> None:
+    """Every control that changes the picture or its boxes is off and says `why`; with none it is on."""
+    controls = page.locator(MARKING).all()
+    assert len(controls) >= 11, "of every kind at least one"
+    for control in controls:
+        expect(control).to_be_enabled(enabled=not why)
+        assert (control.get_attribute("title") or "") == why
+
+
+def test_a_deleted_picture_cannot_be_marked_until_it_is_restored(page, cameras, picture):
+    second = cameras.tag(picture, "burr", (0.5, 0.5, 0.2, 0.2))
+    page.locator("[data-boxes]").get_by_role("button", name="Delete the box dent").click()
+    page.locator("#edit-history summary").click()
+    expect(page.locator("#edit-history").get_by_role("button", name="Restore")).to_be_visible()
+    expect_marking(page, why="")
+
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#deleted")).to_be_visible()
+    expect_marking(page, why=GONE)
+    expect(page.get_by_role("button", name="Delete the box burr")).to_have_count(0)
+    said = page.locator(".notice", has_text=GONE)
+    for key in "abdoxzZ1":
+        page.keyboard.press(key)
+        said.get_by_role("button", name="Close").click()
+        expect(said).to_have_count(0)
+    now = cameras.call("GET", f"images/{picture}/")
+    assert now["review"] == "unreviewed" and [tag["key"] for tag in now["tags"]] == [second["key"]]
+
+    page.locator("#restore").click()
+    expect(page.locator("#deleted")).to_be_hidden()
+    expect_marking(page, why="")
+
+
+def test_an_accepted_picture_says_why_it_cannot_be_labelled(page, cameras, picture):
+    page.get_by_role("button", name="Accept").click()
+    why = "The picture was accepted: reopen its review first"
+    for part in ("[data-draw]", "[data-labels-list] button >> nth=0", ".add-label button"):
+        expect(page.locator(part)).to_be_disabled()
+        expect(page.locator(part)).to_have_attribute("title", why)
+    for part in ("[data-undo]", "[data-review=rejected]", "[data-reopen]"):
+        expect(page.locator(part)).to_be_enabled()
+
+
 def test_a_viewer_sees_boxes_and_no_tools(browser, server, cameras, picture, people):
     from tests.site.processes import manage
 

@@ -38,6 +38,12 @@ export function setText(node, text) {
   if (node && node.textContent !== String(text)) node.textContent = text;
 }
 
+/** `control` is off and its title says why; with an empty `why` it is on. */
+export function refuse(control, why) {
+  control.disabled = Boolean(why);
+  control.title = why;
+}
+
 /** The JSON that the server put into the page with `json_script` as `<id>-data`, or null. */
 export function pageData(id) {
   const node = document.getElementById(`${id}-data`);

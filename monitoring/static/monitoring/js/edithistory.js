@@ -24,9 +24,10 @@ export class EditHistory {
     place.addEventListener("toggle", () => this.#read());
   }
 
-  /** The picture is at `revision` now. */
-  changed(revision) {
+  /** The picture is at `revision` now. whyNot: why none of its boxes may come back; empty when they may. */
+  changed(revision, whyNot) {
     this.revision = revision;
+    this.whyNot = whyNot;
     this.#read();
   }
 
@@ -57,8 +58,14 @@ export class EditHistory {
     return element("li", { class: "event" },
       element("span", { class: "quiet" }, `${row.image_revision}`),
       element("span", { class: "event-words" }, `${wordsOf(row)}${ACTS[row.act] ?? ""} by ${row.author || "–"}${row.source === "operator" ? "" : `, ${row.source}`}`,
-        isGone && may("annotate") && element("button", { type: "button", class: "button button-bare", onclick: () => this.#restore(row.tag) }, "Restore")),
+        isGone && may("annotate") && this.#bringBack(row.tag)),
       timeElement(row.at));
+  }
+
+  #bringBack(tag) {
+    return element("button", {
+      type: "button", class: "button button-bare", disabled: Boolean(this.whyNot), title: this.whyNot || null, onclick: () => this.#restore(tag),
+    }, "Restore");
   }
 
   #restore(tag) {

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { BoxList } from "./boxlist.js";
 import { Boxes } from "./boxes.js";
 import { Company } from "./company.js";
-import { find, findAll, many, may, setText } from "./dom.js";
+import { find, findAll, many, may, refuse, setText } from "./dom.js";
 import { wireKeys } from "./editorkeys.js";
 import { Edits } from "./edits.js";
 import { announce, notify } from "./notice.js";
@@ -13,6 +13,7 @@ import { Palette } from "./palette.js";
 import { Picture, zoomButtons } from "./picture.js";
 
 const FIRST_BOX_LABEL = "defect";
+const GONE = "The picture is deleted: restore it first";
 const LAST = "last-edit"; // what `.` repeats, on the next page too
 const SETTLED = ["accepted", "rejected"];
 
@@ -74,9 +75,15 @@ export class Editor {
     return this.edits?.image ?? null;
   }
 
-  /** Boxes and label of the picture may be changed: by these rights, and its review has not ended. */
+  /** Boxes and label of the picture may be changed: by these rights, and nothing about the picture is against it. */
   get canEdit() {
-    return Boolean(this.image) && may("annotate") && !SETTLED.includes(this.image.review) && !this.image.deleted_at;
+    return Boolean(this.image) && may("annotate") && !this.whyNot;
+  }
+
+  /** Why nobody may change boxes and label of the picture now; empty when nothing is against it. */
+  get whyNot() {
+    if (this.image.deleted_at) return GONE;
+    return SETTLED.includes(this.image.review) ? `The picture was ${this.image.review}: reopen its review first` : "";
   }
 
   #editsOf(image, ops = this.left.get(image.key) ?? []) {
@@ -143,7 +150,7 @@ export class Editor {
   }
 
   review(word) {
-    if (!this.image || this.isLeaving || !may("review")) return;
+    if (!this.image || this.isLeaving || !may("review") || !this.#isKept()) return;
     const given = this.image.review === word ? "unreviewed" : word;
     this.edits.changeImage({ review: given });
     this.#remember({ review: given });
@@ -151,7 +158,7 @@ export class Editor {
   }
 
   reopen() {
-    if (this.image && may("review")) this.edits.reopen();
+    if (this.image && may("review") && this.#isKept()) this.edits.reopen();
   }
 
   removeChosen() {
@@ -160,11 +167,11 @@ export class Editor {
   }
 
   undo() {
-    if (this.image && may("annotate")) this.edits.undo();
+    if (this.image && may("annotate") && this.#isKept()) this.edits.undo();
   }
 
   redo() {
-    if (this.image && may("annotate")) this.edits.redo();
+    if (this.image && may("annotate") && this.#isKept()) this.edits.redo();
   }
 
   /** Does the last thing again, here: the same box, the same label, the same mark. */
@@ -175,7 +182,7 @@ export class Editor {
       return;
     }
     if (last.review) {
-      if (may("review")) this.edits.changeImage({ review: last.review });
+      if (may("review") && this.#isKept()) this.edits.changeImage({ review: last.review });
     } else if (!this.#mayEdit()) return;
     else if (last.box) this.edits.add(last.box.label, last.box.sides);
     else if (last.boxLabel && this.boxes.chosen) this.edits.change(this.boxes.chosen, { label: last.boxLabel });
@@ -196,8 +203,14 @@ export class Editor {
   /** Whether it may be edited; says why not. */
   #mayEdit() {
     if (!this.image || !may("annotate")) return false;
-    if (!this.canEdit) notify(this.image.deleted_at ? "The picture is deleted: restore it first" : `The picture was ${this.image.review}: reopen its review first`);
+    if (!this.canEdit) notify(this.whyNot);
     return this.canEdit;
+  }
+
+  /** Whether it is not deleted; says so if it is. */
+  #isKept() {
+    if (this.image.deleted_at) notify(GONE);
+    return !this.image.deleted_at;
   }
 
   /** Somebody works on this very picture: a page that follows the newest one stays here. */
@@ -252,6 +265,7 @@ export class Editor {
     this.palette.offer("picture", [image.label]);
     this.#aim();
     this.#showReview(image);
+    this.#refuse();
     const saved = find("[data-saved]", this.place);
     saved.dataset.word = status.word;
     setText(saved, status.text);
@@ -272,7 +286,15 @@ export class Editor {
       said.hidden = !image.review_comment;
       setText(said, image.review_comment);
     }
-    for (const part of findAll("[data-draw], .add-label :is(input, button)", this.place)) part.disabled = !this.canEdit;
+  }
+
+  /** What can do nothing to the picture now is off and says why. */
+  #refuse() {
+    const gone = this.image.deleted_at ? GONE : "";
+    for (const part of findAll("[data-draw], .add-label :is(input, button)", this.place)) refuse(part, this.whyNot);
+    for (const part of findAll("[data-undo], [data-redo], [data-review], [data-reopen]", this.place)) refuse(part, gone);
+    if (this.comment && this.comment !== document.activeElement) refuse(this.comment, gone); // what is being typed is not lost
+    this.palette.refuse(this.whyNot);
   }
 
   #showOthers(others) {

@@ -19,7 +19,7 @@ editor.place.addEventListener("imagechange", ({ detail }) => {
   setText(find("#image-review"), detail.review + (detail.reviewed_by ? ` by ${detail.reviewed_by}` : ""));
   find("#deleted").hidden = !detail.deleted_at;
   if (find("#delete")) find("#delete").hidden = Boolean(detail.deleted_at);
-  history.changed(editor.edits.base.revision);
+  history.changed(editor.edits.base.revision, editor.whyNot);
 });
 editor.show(image).then(() => editor.attend());
 

@@ -14,6 +14,7 @@ export class Palette {
     this.own = JSON.parse(localStorage.getItem(this.store) ?? '{"picture":[],"box":[]}');
     this.seen = { picture: [], box: [] };
     this.target = { list: "picture", words: "the picture", current: "" };
+    this.whyNot = "";
     const form = find("form", place);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -36,6 +37,13 @@ export class Palette {
   aim(list, words, current) {
     if (this.target.list === list && this.target.words === words && this.target.current === current) return;
     this.target = { list, words, current };
+    this.#render();
+  }
+
+  /** The labels are off and say why; with an empty `whyNot` they are on. */
+  refuse(whyNot) {
+    if (this.whyNot === whyNot) return;
+    this.whyNot = whyNot;
     this.#render();
   }
 
@@ -62,6 +70,7 @@ export class Palette {
     const labels = this.labels();
     const buttons = labels.map((label, index) => element("button", {
       type: "button", class: "button label-button", "aria-pressed": String(label === this.target.current), onclick: () => this.choose(label),
+      disabled: Boolean(this.whyNot), title: this.whyNot || null,
     }, element("kbd", { "aria-hidden": "true" }, String(index + 1)),
     element("i", { class: `label-fill-${labelColour(label)}`, "aria-hidden": "true" }), label));
     find("[data-labels-list]", this.place).replaceChildren(...buttons);
