@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 
+from monitoring.services.retention import DAYS_MAX
 from tests.browser.conftest import PHONE
 
 
@@ -41,6 +42,49 @@ def test_a_rule_is_previewed_then_saved_and_named_sessions_go_next(people, ended
     page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Save").click()
     expect(row).to_contain_text("as all monitors")
+
+
+DAYS, SIZE = "Keep for days", "Keep at most, in GB"
+WRONG = [(DAYS, typed, "Whole days, 1 to 36,500, or empty") for typed in ("0", "36501", "1.5", "1e")]
+WRONG += [(SIZE, typed, "0 to 9,000,000,000 GB, or empty") for typed in ("-1", "9000000001", "e5")]
+
+
+@pytest.mark.parametrize(("name", "typed", "words"), WRONG)
+def test_a_number_that_no_rule_takes_is_explained_beside_its_field(people, ended, name, typed, words):
+    page = people.open("/storage/")
+    page.get_by_role("button", name="Change the rule of Kept camera").click()
+    field = page.get_by_label(name)
+    field.press_sequentially(typed)
+    page.get_by_role("button", name="Preview").click()
+    problem = page.locator(".field", has=field).locator(".problem")
+    expect(problem).to_have_text(words)
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#trial")).to_have_text("")
+
+    field.fill("5")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#trial")).to_have_text(re.compile(".+"))
+    expect(problem).to_have_count(0)
+
+
+def test_a_problem_does_not_stay_for_the_next_monitor(people, ended):
+    page = people.open("/storage/")
+    page.get_by_role("button", name="Change the rule of Kept camera").click()
+    page.get_by_label(DAYS).fill("0")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".problem")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Change the rule of All monitors together").click()
+    expect(page.locator("#rule-title")).to_be_visible()
+    expect(page.locator(".problem")).to_have_count(0)
+
+
+def test_the_page_and_the_server_take_the_same_numbers(people, ended):
+    page = people.open("/storage/")
+    page.get_by_role("button", name="Change the rule of Kept camera").click()
+    days, size = (page.get_by_label(name).get_attribute("max") for name in (DAYS, SIZE))
+    assert int(days) == DAYS_MAX and 0.95 < int(size) * 1e9 / 2**63 < 1
 
 
 def test_a_session_is_pinned_and_let_go_on_its_page(people, ended):

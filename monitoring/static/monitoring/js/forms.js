@@ -4,7 +4,7 @@ import { element, find, findAll } from "./dom.js";
 
 const WORDS = { slug: "The address name may use a-z, 0-9 and -" };
 
-function clearProblems(form) {
+export function clearProblems(form) {
   for (const problem of findAll(".problem", form)) problem.remove();
   for (const field of findAll("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
 }
@@ -27,12 +27,21 @@ function showRefusal(form, refusal) {
   find('[aria-invalid="true"]', form)?.focus();
 }
 
+/** Whether a field holds what its own limits refuse; its `data-takes` then stands beside it. */
+function hasRefused(form) {
+  const refused = findAll("[data-takes]", form).filter((field) => !field.validity.valid);
+  for (const field of refused) showProblem(form, field.name, field.dataset.takes);
+  refused[0]?.focus();
+  return refused.length > 0;
+}
+
 /** Runs `send(values)` when the form is submitted; its button is off meanwhile, and stays off when it returns "once". */
 export function onSubmit(form, send) {
   form.noValidate = true;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     clearProblems(form);
+    if (hasRefused(form)) return;
     const button = find('[type="submit"]', form);
     button.disabled = true;
     let isOver = false;

@@ -3,7 +3,7 @@
 import { get, post, request } from "./api.js";
 import { formatBytes } from "./bar.js";
 import { element, find, many, pageData, setText } from "./dom.js";
-import { onSubmit } from "./forms.js";
+import { clearProblems, onSubmit } from "./forms.js";
 import { notify, notifyError } from "./notice.js";
 import { timeElement } from "./times.js";
 
@@ -109,6 +109,7 @@ function open(monitor) {
     : "Pictures go so many days after their session ended. Empty: as RETENTION_DAYS says.");
   form.elements.keep_days.value = monitor.keep_days ?? "";
   form.elements.keep_bytes.value = monitor.keep_bytes === null || monitor.keep_bytes === undefined ? "" : monitor.keep_bytes / GB;
+  clearProblems(form);
   change();
   sheet.showModal();
 }
