@@ -13,10 +13,11 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make requirements"
 
-.PHONY: help install dev run test browser-test screenshots lint format requirements clean bench bench-quick
+.PHONY: help install native dev run test browser-test screenshots lint format requirements clean bench bench-quick
 
 help:
 	@echo "make install   create $(VENV) with the pinned packages"
+	@echo "make native    compile the helpers in C again, where there is a compiler"
 	@echo "make run       start the server with two simulated cameras (HOST, PORT, DATA_DIR, SERVER)"
 	@echo "make test      run the tests without any outside service (PYTEST_ARGS)"
 	@echo "make screenshots   every page at three widths in three themes, into the folder SCREENSHOTS"
@@ -24,7 +25,7 @@ help:
 	@echo "make format    rewrite the sources in the house format"
 	@echo "make bench     all benchmarks beside their peers, under an hour; bench-quick: under three minutes"
 
-install: $(VENV)/.installed
+install: $(VENV)/.installed native
 
 $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
@@ -34,7 +35,14 @@ $(VENV)/.installed: requirements.txt | $(VENV)/.created
 	$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-dev: $(VENV)/.installed-dev
+# Optional: what has no compiler or no headers is left to Python, and tried again when its source changes.
+native: native/built/.tried
+
+native/built/.tried: native/build.py native/files.c native/jpeg.c $(VENV)/.installed
+	@$(BIN)/python native/build.py
+	@touch $@
+
+dev: $(VENV)/.installed-dev native
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/.installed
 	$(PIP_INSTALL) -r requirements.txt -r requirements-dev.txt
@@ -74,11 +82,11 @@ $(VENV)/.installed-bench: requirements.txt requirements-bench.txt | $(VENV)/.ins
 	@touch $@
 
 # docs/performance.md says what is measured; BENCH_ARGS="--only ingest,reads" runs some of it.
-bench: $(VENV)/.installed-bench
+bench: $(VENV)/.installed-bench native
 	@$(BIN)/python -m benchmarks.run $(BENCH_ARGS); status=$$?; \
 		$(BIN)/python -m benchmarks.report && exit $$status
 
-bench-quick: $(VENV)/.installed-bench
+bench-quick: $(VENV)/.installed-bench native
 	$(BIN)/python -m benchmarks.run --quick $(BENCH_ARGS)
 
 # Compiles the pins anew from the ranges in pyproject.toml.
@@ -89,4 +97,4 @@ requirements: dev
 	$(COMPILE) benchmarks/requirements.in -c requirements.txt -o requirements-bench.txt
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) native/built .pytest_cache .ruff_cache .mypy_cache .hypothesis

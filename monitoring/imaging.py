@@ -27,7 +27,7 @@ from PIL import (  # the named plugins register the formats that `Image.open` ma
     WebPImagePlugin,
 )
 
-from monitoring import picture_ends, webp
+from monitoring import jpeg, picture_ends, webp
 from sessionsite.common.errors import DomainError, TooLarge
 
 FORMATS = tuple(
@@ -168,6 +168,8 @@ def _too_many_pixels() -> PictureTooLarge:
 def _decode(image: Image.Image, data: bytes) -> Picture:
     picture_format = "JPEG" if image.format == "MPO" else image.format  # phones store several JPEGs in one
     width, height = image.size
+    if image.format == "JPEG" and (thumbnail := _of_plain_jpeg(image.size, data)):
+        return Picture("JPEG", width, height, len(data), thumbnail)
     image.draft(None, _fitting(width, height))
     image.load()
     picture_ends.check(picture_format, data)
@@ -177,6 +179,12 @@ def _decode(image: Image.Image, data: bytes) -> Picture:
     elif orientation in _ORIENTATIONS_ON_THE_SIDE:
         width, height = height, width
     return Picture(picture_format, width, height, len(data), _thumbnail(image, orientation))
+
+
+def _of_plain_jpeg(size: tuple[int, int], data: bytes) -> bytes | None:
+    """The thumbnail; None: not plain, or not whole, or nothing here looks at JPEGs but Pillow."""
+    wanted = {"longest_px": THUMBNAIL_PX, "quality": THUMBNAIL_QUALITY, "method": THUMBNAIL_METHOD}
+    return jpeg.thumbnail(data, size, **wanted)
 
 
 def _fitting(width: int, height: int) -> tuple[int, int]:

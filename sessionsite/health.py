@@ -17,7 +17,7 @@ from monitoring.disk import disk_state, forecast
 from sessions_app.models import Lease
 from sessionsite import __version__, background
 from sessionsite.accounts.models import Organisation
-from sessionsite.common import hub
+from sessionsite.common import hub, native
 from sessionsite.common.clock import iso, now
 
 STARTED_AT = now()
@@ -59,6 +59,7 @@ def health_report() -> dict:
     if "days_left" in parts["disk"]:
         seen = forecast()
         parts["disk"] |= {"full_at": seen.full_at and iso(seen.full_at), "forecast": seen.words}
+    parts["native"] = {"status": OK} | {name: native.is_used(name) for name in native.NAMES}
     parts["loops"] = check_loops(parts["database"]["status"])
     return {
         "status": worst(part["status"] for part in parts.values()),

@@ -56,6 +56,7 @@ RETENTION_DAYS = env_int("RETENTION_DAYS", 0, minimum=0) or None
 DELETED_DAYS = env_int("DELETED_DAYS", 30, minimum=0) or None
 JOB_KEEP_HOURS = env_int("JOB_KEEP_HOURS", 24, minimum=1)
 IMPORT_MAX_BYTES = env_int("IMPORT_MAX_BYTES", 4 * 1024**3, minimum=1024)
+NATIVE = env_bool("NATIVE", True)
 HANDLER_THREADS = env_int("HANDLER_THREADS", 8, minimum=1, maximum=256)
 BACKGROUND_LOOPS = env_bool("BACKGROUND_LOOPS", True)
 MEDIA_ACCEL_PREFIX = env_str("MEDIA_ACCEL_PREFIX")

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from sessionsite.common import files
+from sessionsite.common import files, native
 from sessionsite.common.files import places
 from sessionsite.common.ids import new_key
+from tests.services import need
 
 
-@pytest.fixture
-def media(settings, tmp_path) -> Path:
+@pytest.fixture(params=["in C", "in Python"])
+def media(request, settings, tmp_path) -> Path:
+    settings.NATIVE = request.param == "in C"
+    need("native/files.c, compiled,", native.is_used("files") or not settings.NATIVE)
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.DURABILITY = "power"
     yield settings.MEDIA_ROOT
@@ -23,7 +26,13 @@ def path() -> Callable[[], str]:
 
 
 @pytest.fixture
-def synced(monkeypatch) -> list[Path]:
+def in_python(media, settings) -> None:
+    """Files are written by Python's own calls, which a test can see and replace."""
+    settings.NATIVE = False
+
+
+@pytest.fixture
+def synced(in_python, monkeypatch) -> list[Path]:
     """What was synced, in order."""
     seen: list[Path] = []
     real = os.fsync

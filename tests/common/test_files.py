@@ -102,8 +102,7 @@ def test_a_written_file_is_whole_private_and_replaces_the_old_one(tmp_path, sett
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, settings):
-    settings.DURABILITY = "power"
+def test_a_failed_write_leaves_the_old_file(in_python, tmp_path, monkeypatch):
     target = tmp_path / "secret"
     files.write_file(target, b"one")
 

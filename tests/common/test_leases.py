@@ -150,7 +150,7 @@ def test_when_one_of_several_batches_cannot_be_published_none_is(media, path):
     assert kept_files(media) == {taken}
 
 
-def test_a_full_disk_while_writing_is_no_room_and_leaves_nothing(media, path, monkeypatch):
+def test_a_full_disk_while_writing_is_no_room_and_leaves_nothing(in_python, media, path, monkeypatch):
     def full(_fd):
         raise OSError(errno.ENOSPC, "no space left")
 
@@ -161,7 +161,9 @@ def test_a_full_disk_while_writing_is_no_room_and_leaves_nothing(media, path, mo
     assert kept_files(media) == leftovers(media) == set()
 
 
-def test_a_disk_that_is_full_only_at_the_close_is_no_room_and_no_file_stays_open(media, path, monkeypatch):
+def test_a_disk_that_is_full_only_at_the_close_is_no_room_and_no_file_stays_open(
+    in_python, media, path, monkeypatch
+):
     files.inflight().folder()
     real, before = os.close, len(os.listdir("/dev/fd"))
 
@@ -178,7 +180,7 @@ def test_a_disk_that_is_full_only_at_the_close_is_no_room_and_no_file_stays_open
     assert kept_files(media) == leftovers(media) == set()
 
 
-def test_a_full_disk_while_publishing_takes_everything_back(media, path, monkeypatch):
+def test_a_full_disk_while_publishing_takes_everything_back(in_python, media, path, monkeypatch):
     batch = files.inflight().batch()
     for _ in range(3):
         batch.add(path(), b"x")
@@ -199,7 +201,7 @@ def test_a_full_disk_while_publishing_takes_everything_back(media, path, monkeyp
     assert leftovers(media) == set()
 
 
-def test_a_day_folder_removed_at_the_last_moment_is_made_again(media, path, monkeypatch):
+def test_a_day_folder_removed_at_the_last_moment_is_made_again(in_python, media, path, monkeypatch):
     real, calls = leases.move_new, []
 
     def move(source, target):

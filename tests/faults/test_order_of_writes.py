@@ -43,9 +43,9 @@ class Traced:
         return sorted(self.media.rglob(f"{key}.*"))
 
 
-def run_traced(data: Path, durability: str, url: str = "") -> Traced:
+def run_traced(data: Path, durability: str, url: str = "", *, native: str = "1") -> Traced:
     """A server takes pictures from several clients at once and ends; what it did meanwhile."""
-    more = {"DURABILITY": durability, **({"DATABASE_URL": url} if url else {})}
+    more = {"DURABILITY": durability, "NATIVE": native, **({"DATABASE_URL": url} if url else {})}
     with running(TracedServer, data_dir=data, **more) as server:
         headers = {"Authorization": f"Bearer {server.token()}"}
         made = server.http.post("/api/v1/monitors/", json={"slug": "cam-1", "name": "1"}, headers=headers)
@@ -74,9 +74,9 @@ def strace_is_there() -> None:
     need("strace", has_strace())
 
 
-@pytest.fixture(scope="module")
-def power(tmp_path_factory) -> Traced:
-    return run_traced(tmp_path_factory.mktemp("power") / "data", "power")
+@pytest.fixture(scope="module", params=["1", "0"], ids=["in C", "in Python"])
+def power(request, tmp_path_factory) -> Traced:
+    return run_traced(tmp_path_factory.mktemp("power") / "data", "power", native=request.param)
 
 
 @pytest.fixture(scope="module")

@@ -119,9 +119,11 @@ def test_nginx_lets_bodies_through_that_the_server_takes(monkeypatch, tmp_path):
 
 
 def test_the_image_holds_every_package_of_the_project():
-    copied = set(re.findall(r"^COPY (\w+) \./\w+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+    copied = set(re.findall(r"^COPY (\w+) \./\w+$", last_stage, re.MULTILINE))
     packages = {path.parent.name for path in ROOT.glob("*/apps.py")}
     assert copied == packages
+    assert "COPY --from=native /app/native/built ./native/built" in last_stage
 
 
 # -- the same commands without Docker ------------------------------------------------------------------------

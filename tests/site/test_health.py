@@ -7,6 +7,8 @@ from monitoring.services import create_monitor, start_monitor
 from sessions_app.models import Lease
 from sessionsite import background, health
 from sessionsite.accounts.models import Organisation
+from sessionsite.common import native
+from tests.services import need
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +94,13 @@ def test_the_report_knows_disk_readers_version_and_loops(no_redis):
     assert {"readers", "topics"} <= set(report["live"])
     assert report["version"]
     assert report["database"]["vendor"] in ("sqlite", "postgresql")
+
+
+def test_the_report_says_which_helpers_are_used(no_redis, settings):
+    need("the helpers in C", native.is_used("files") and native.is_used("jpeg"))
+    assert health.health_report()["native"] == {"status": "ok", "files": True, "jpeg": True}
+    settings.NATIVE = False
+    assert health.health_report()["native"] == {"status": "ok", "files": False, "jpeg": False}
 
 
 def test_loops_that_nobody_runs_are_noticed(no_redis):

@@ -32,6 +32,7 @@ from .places import (
     INFLIGHT,
     check_path,
     disk_errors,
+    move_many,
     move_new,
     sync_folders,
     write_all_new,
@@ -115,6 +116,13 @@ class Batch:
             del self._waiting[0]
         return changed
 
+    def _note_placed(self, count: int) -> int:
+        """The first `count` files, or as many as there are, have been moved; returns how many that is."""
+        placed = self._waiting[:count]
+        self._placed += [path for _, path in placed]
+        del self._waiting[:count]
+        return len(placed)
+
     def _drop_waiting(self) -> None:
         while self._waiting:
             Path(self._waiting.pop()[0]).unlink(missing_ok=True)
@@ -139,11 +147,28 @@ def publish(batches: list[Batch]) -> None:
         with disk_errors():
             inflight = waiting[0]._inflight
             inflight.announce(waiting)
-            inflight.sync(set().union(*(batch._place() for batch in waiting)))
+            changed = _place_in_one_call(waiting)
+            inflight.sync(changed.union(*(batch._place() for batch in waiting)))
     except BaseException:
         for batch in waiting:
             batch.discard()
         raise
+
+
+def _place_in_one_call(batches: list[Batch]) -> set[str]:
+    """As many files as one call can move lie in their places; returns the folders whose entries changed.
+
+    The rest waits for `_place`, which makes folders and says what is wrong.
+    """
+    moves = [
+        (temporary, f"{batch._inflight.root}/{path}")
+        for batch in batches
+        for temporary, path in batch._waiting
+    ]
+    moved = left = move_many(moves)
+    for batch in batches:
+        left -= batch._note_placed(left)
+    return {os.path.dirname(target) for _, target in moves[:moved]}
 
 
 def _rename(temporary: str, target: str) -> set[str]:

@@ -11,13 +11,15 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
+from .. import native
 from ..errors import DomainError, NoRoom
 from ..ids import created_at_of
 
@@ -28,6 +30,7 @@ _COMPONENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _PATH = re.compile(rf"(?!{INFLIGHT}/){_COMPONENT}(?:/{_COMPONENT})+", re.ASCII)
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8})?", re.ASCII)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9]{1,9})?", re.ASCII)  # what cameras send
+TEXTS, SIZES, NUMBER = POINTER(c_char_p), POINTER(c_size_t), POINTER(c_int)
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1  # Linux, fcntl.h and linux/fs.h
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}  # control, direction and joining marks, surrogates, unassigned
@@ -142,7 +145,24 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 def write_all_new(files: Iterable[tuple[str | Path, bytes]], *, mode: int = 0o644) -> None:
     """What `write_new` does, for several files: the first sync then takes most of the others' way with it."""
-    with disk_errors(), contextlib.ExitStack() as closing:  # a disk may say only then that it is full
+    write = native.function("files", "write_files", c_int, c_int, TEXTS, TEXTS, SIZES, c_int, c_int, NUMBER)
+    with disk_errors():
+        if write is not None:
+            _write_in_one_call(write, list(files), mode)
+        else:
+            _write_one_by_one(files, mode)
+
+
+def _write_in_one_call(write: Callable, files: list[tuple[str | Path, bytes]], mode: int) -> None:
+    paths = native.texts([path for path, _ in files])
+    data = native.texts([data for _, data in files])
+    sizes, failed = (c_size_t * len(files))(*(len(data) for _, data in files)), c_int()
+    if number := write(len(files), paths, data, sizes, mode, survives_power_cut(), byref(failed)):
+        raise OSError(number, os.strerror(number), str(files[failed.value][0]))
+
+
+def _write_one_by_one(files: Iterable[tuple[str | Path, bytes]], mode: int) -> None:
+    with contextlib.ExitStack() as closing:  # a disk may say only then that it is full
         descriptors = []
         for path, data in files:
             fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
@@ -174,6 +194,19 @@ def move_new(source: str, target: str) -> None:
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source, None, target)
     os.rename(source, target)
+
+
+def move_many(moves: Sequence[tuple[str, str]]) -> int:
+    """The first of `moves` (source, target) are done as `move_new` does them; returns how many.
+
+    Where it stops, `move_new` says why. 0 where there is no way to do many at once.
+    """
+    move = native.function("files", "move_files", c_int, c_int, TEXTS, TEXTS)
+    if move is None:
+        return 0
+    sources = native.texts([source for source, _ in moves])
+    targets = native.texts([target for _, target in moves])
+    return move(len(moves), sources, targets)
 
 
 def sync_folders(folders: Iterable[str | Path]) -> None:

@@ -1,0 +1,233 @@
+/* A JPEG decoded to its end and its thumbnail encoded as WebP, in one call during which the interpreter serves
+ * others.
+ *
+ * Takes the plain JPEG of a camera and nothing else. At the first oddity, a mere warning of libjpeg included, it
+ * returns 0 and has done nothing: then monitoring/imaging.py looks at the picture with Pillow, and what that
+ * says counts. So a picture is never refused here. The libraries are those that Pillow itself has loaded, used
+ * with the same options, so that the thumbnail is the same to the byte.
+ */
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+#include <webp/encode.h>
+
+#ifndef JCS_EXTENSIONS
+#error "this libjpeg cannot write RGBX; libjpeg-turbo can"
+#endif
+
+#define BYTES_PER_PIXEL 4
+#define ROWS_AT_ONCE 16
+#define EXIF_MARKER (JPEG_APP0 + 1) /* also of XMP: either may turn the picture */
+#define MPF_MARKER (JPEG_APP0 + 2)  /* also of colour profiles, which a thumbnail does without */
+#define MARKER_BYTES 4
+
+/* sessionsite/common/native.py takes no library of another number. */
+const int interface = 1;
+
+struct size {
+    int width, height;
+};
+
+struct wish {
+    struct size whole; /* of the picture, as Pillow has read it */
+    int longest_px;
+    float quality;
+    int method;
+};
+
+struct pixels {
+    uint8_t *bytes;
+    struct size size;
+};
+
+struct way_out {
+    struct jpeg_error_mgr manager;
+    jmp_buf here;
+};
+
+static void leave(j_common_ptr jpeg)
+{
+    longjmp(((struct way_out *)jpeg->err)->here, 1);
+}
+
+static void leave_at_warning(j_common_ptr jpeg, int level)
+{
+    if (level < 0) /* the others are remarks */
+        leave(jpeg);
+}
+
+static int at_least_one(double value)
+{
+    return value < 1 ? 1 : (int)value;
+}
+
+static int smaller(int one, int other)
+{
+    return one < other ? one : other;
+}
+
+/* The size of the thumbnail, never larger than the picture (imaging._fitting). */
+static struct size fitting(struct size picture, int longest_px)
+{
+    int longest = picture.width > picture.height ? picture.width : picture.height;
+    double scale = longest > longest_px ? (double)longest_px / longest : 1.0;
+    struct size found = {at_least_one(rint(picture.width * scale)), at_least_one(rint(picture.height * scale))};
+
+    return found;
+}
+
+/* How often `small` goes into `large`, in whole numbers. */
+static int times(struct size large, struct size small)
+{
+    return smaller(large.width / small.width, large.height / small.height);
+}
+
+/* How many times smaller libjpeg is to decode: the most that leaves the thumbnail its size (Image.draft). */
+static unsigned int reduction(struct size picture, struct size thumbnail)
+{
+    int most = times(picture, thumbnail);
+    return most >= 8 ? 8 : most >= 4 ? 4 : most >= 2 ? 2 : 1;
+}
+
+/* Whether something else than the coded data decides how it looks, or how many pictures it is. */
+static int has_odd_marker(const struct jpeg_decompress_struct *jpeg)
+{
+    for (jpeg_saved_marker_ptr each = jpeg->marker_list; each != NULL; each = each->next) {
+        if (each->marker == EXIF_MARKER)
+            return 1;
+        if (each->data_length >= MARKER_BYTES && memcmp(each->data, "MPF", MARKER_BYTES) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int is_plain(const struct jpeg_decompress_struct *jpeg, const struct wish *wish)
+{
+    return (int)jpeg->image_width == wish->whole.width && (int)jpeg->image_height == wish->whole.height &&
+           jpeg->num_components == 3 && jpeg->jpeg_color_space == JCS_YCbCr && jpeg->data_precision == 8 &&
+           !jpeg->progressive_mode && !has_odd_marker(jpeg);
+}
+
+/* Reads all rows into `pixels`, whose bytes are the caller's to free whatever happens. */
+static int read_rows(struct jpeg_decompress_struct *jpeg, struct pixels *pixels)
+{
+    size_t stride = (size_t)jpeg->output_width * BYTES_PER_PIXEL;
+
+    pixels->bytes = malloc(stride * jpeg->output_height);
+    if (pixels->bytes == NULL)
+        return 0;
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW rows[ROWS_AT_ONCE];
+        JDIMENSION count = jpeg->output_height - jpeg->output_scanline;
+        if (count > ROWS_AT_ONCE)
+            count = ROWS_AT_ONCE;
+        for (JDIMENSION i = 0; i < count; i++)
+            rows[i] = pixels->bytes + stride * (jpeg->output_scanline + i);
+        if (jpeg_read_scanlines(jpeg, rows, count) == 0)
+            return 0;
+    }
+    return 1;
+}
+
+static int decode(struct jpeg_decompress_struct *jpeg, const uint8_t *data, size_t size, const struct wish *wish,
+                  struct pixels *pixels)
+{
+    jpeg_create_decompress(jpeg);
+    jpeg_save_markers(jpeg, EXIF_MARKER, MARKER_BYTES);
+    jpeg_save_markers(jpeg, MPF_MARKER, MARKER_BYTES);
+    jpeg_mem_src(jpeg, (unsigned char *)data, (unsigned long)size);
+    jpeg_read_header(jpeg, TRUE);
+    if (!is_plain(jpeg, wish))
+        return 0;
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = reduction(wish->whole, fitting(wish->whole, wish->longest_px));
+    jpeg->out_color_space = JCS_EXT_RGBX;
+    jpeg_start_decompress(jpeg);
+    pixels->size = (struct size){(int)jpeg->output_width, (int)jpeg->output_height};
+    if (times(pixels->size, fitting(pixels->size, wish->longest_px)) > 1) /* there Pillow averages first */
+        return 0;
+    return read_rows(jpeg, pixels) && jpeg_finish_decompress(jpeg);
+}
+
+/* The same as `decode`, with libjpeg's errors and warnings as 0. */
+static int decode_or_leave(const uint8_t *data, size_t size, const struct wish *wish, struct pixels *pixels)
+{
+    struct jpeg_decompress_struct jpeg;
+    struct way_out way_out;
+    int is_done;
+
+    memset(&jpeg, 0, sizeof jpeg); /* so that it can be destroyed before it is made */
+    jpeg.err = jpeg_std_error(&way_out.manager);
+    way_out.manager.error_exit = leave;
+    way_out.manager.emit_message = leave_at_warning;
+    if (setjmp(way_out.here) != 0) {
+        jpeg_destroy_decompress(&jpeg);
+        return 0;
+    }
+    is_done = decode(&jpeg, data, size, wish, pixels);
+    jpeg_destroy_decompress(&jpeg);
+    return is_done;
+}
+
+static int encode_picture(WebPPicture *picture, const struct pixels *pixels, const struct wish *wish)
+{
+    struct size wanted = fitting(pixels->size, wish->longest_px);
+    WebPConfig config;
+
+    if (!WebPConfigPreset(&config, WEBP_PRESET_DEFAULT, wish->quality))
+        return 0;
+    config.method = wish->method;
+    config.segments = 1; /* as monitoring/webp.py, which says why */
+    config.sns_strength = 0;
+    picture->width = pixels->size.width;
+    picture->height = pixels->size.height;
+    if (!WebPPictureImportRGBX(picture, pixels->bytes, pixels->size.width * BYTES_PER_PIXEL))
+        return 0;
+    if ((pixels->size.width != wanted.width || pixels->size.height != wanted.height) &&
+        !WebPPictureRescale(picture, wanted.width, wanted.height))
+        return 0;
+    return WebPEncode(&config, picture);
+}
+
+/* Copies the WebP into `room`. Returns its size, 0 when it is not made or has no room. */
+static size_t encode(const struct pixels *pixels, const struct wish *wish, uint8_t *room, size_t room_bytes)
+{
+    WebPPicture picture;
+    WebPMemoryWriter made;
+    size_t size = 0;
+
+    if (!WebPPictureInit(&picture))
+        return 0;
+    WebPMemoryWriterInit(&made);
+    picture.writer = WebPMemoryWrite;
+    picture.custom_ptr = &made;
+    if (encode_picture(&picture, pixels, wish) && made.size <= room_bytes) {
+        memcpy(room, made.mem, made.size);
+        size = made.size;
+    }
+    WebPMemoryWriterClear(&made);
+    WebPPictureFree(&picture);
+    return size;
+}
+
+/* The picture of width x height is whole and `room` holds its thumbnail, whose long side has at most
+ * `longest_px`: returns its size in bytes. 0: it is for Pillow to say. Any number of threads may call it.
+ */
+size_t jpeg_thumbnail(const uint8_t *data, size_t size, int width, int height, int longest_px, float quality,
+                      int method, uint8_t *room, size_t room_bytes)
+{
+    struct wish wish = {{width, height}, longest_px, quality, method};
+    struct pixels pixels = {0};
+    size_t made = 0;
+
+    if (width > 0 && height > 0 && size <= ULONG_MAX && decode_or_leave(data, size, &wish, &pixels))
+        made = encode(&pixels, &wish, room, room_bytes);
+    free(pixels.bytes);
+    return made;
+}
