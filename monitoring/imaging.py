@@ -91,6 +91,8 @@ def inspect(data: bytes) -> Picture:
     check_size_bytes(len(data))
     if not data:
         raise NotAPicture("the picture is empty")
+    if (whole := _plain_jpeg(data)) is not None:
+        return Picture("JPEG", whole.width, whole.height, len(data), whole.thumbnail_webp)
     with _refusing():
         image = _open(data)
         _check_pixels(*image.size)
@@ -98,6 +100,17 @@ def inspect(data: bytes) -> Picture:
             with _large_decodes:
                 return _decode(image, data)
         return _decode(image, data)
+
+
+def _plain_jpeg(data: bytes) -> jpeg.Whole | None:
+    """None: Pillow is to say what it is."""
+    return jpeg.look(
+        data,
+        longest_px=THUMBNAIL_PX,
+        max_pixels=min(LARGE_PIXELS, settings.MAX_IMAGE_PIXELS),
+        quality=THUMBNAIL_QUALITY,
+        method=THUMBNAIL_METHOD,
+    )
 
 
 def check_size_bytes(size_bytes: int) -> None:
@@ -168,8 +181,6 @@ def _too_many_pixels() -> PictureTooLarge:
 def _decode(image: Image.Image, data: bytes) -> Picture:
     picture_format = "JPEG" if image.format == "MPO" else image.format  # phones store several JPEGs in one
     width, height = image.size
-    if image.format == "JPEG" and (thumbnail := _of_plain_jpeg(image.size, data)):
-        return Picture("JPEG", width, height, len(data), thumbnail)
     image.draft(None, _fitting(width, height))
     image.load()
     picture_ends.check(picture_format, data)
@@ -179,12 +190,6 @@ def _decode(image: Image.Image, data: bytes) -> Picture:
     elif orientation in _ORIENTATIONS_ON_THE_SIDE:
         width, height = height, width
     return Picture(picture_format, width, height, len(data), _thumbnail(image, orientation))
-
-
-def _of_plain_jpeg(size: tuple[int, int], data: bytes) -> bytes | None:
-    """The thumbnail; None: not plain, or not whole, or nothing here looks at JPEGs but Pillow."""
-    wanted = {"longest_px": THUMBNAIL_PX, "quality": THUMBNAIL_QUALITY, "method": THUMBNAIL_METHOD}
-    return jpeg.thumbnail(data, size, **wanted)
 
 
 def _fitting(width: int, height: int) -> tuple[int, int]:

@@ -23,9 +23,17 @@
 
 #define BYTES_PER_PIXEL 4
 #define ROWS_AT_ONCE 16
-#define EXIF_MARKER (JPEG_APP0 + 1) /* also of XMP: either may turn the picture */
-#define MPF_MARKER (JPEG_APP0 + 2)  /* also of colour profiles, which a thumbnail does without */
-#define MARKER_BYTES 4
+/* Markers of ITU-T T.81, table B.1. */
+#define SOI 0xD8
+#define SOF0 0xC0 /* baseline */
+#define DHT 0xC4
+#define DQT 0xDB
+#define DRI 0xDD
+#define COM 0xFE
+#define SOS 0xDA
+#define APP0 0xE0
+#define APP0_BYTES 16  /* of JFIF; Pillow refuses shorter ones */
+#define SOF_BYTES 17   /* for three components */
 
 /* sessionsite/common/native.py takes no library of another number. */
 const int interface = 1;
@@ -35,8 +43,8 @@ struct size {
 };
 
 struct wish {
-    struct size whole; /* of the picture, as Pillow has read it */
     int longest_px;
+    long max_pixels;
     float quality;
     int method;
 };
@@ -95,23 +103,58 @@ static unsigned int reduction(struct size picture, struct size thumbnail)
     return most >= 8 ? 8 : most >= 4 ? 4 : most >= 2 ? 2 : 1;
 }
 
-/* Whether something else than the coded data decides how it looks, or how many pictures it is. */
-static int has_odd_marker(const struct jpeg_decompress_struct *jpeg)
+static int number_at(const uint8_t *bytes)
 {
-    for (jpeg_saved_marker_ptr each = jpeg->marker_list; each != NULL; each = each->next) {
-        if (each->marker == EXIF_MARKER)
-            return 1;
-        if (each->data_length >= MARKER_BYTES && memcmp(each->data, "MPF", MARKER_BYTES) == 0)
-            return 1;
+    return bytes[0] << 8 | bytes[1];
+}
+
+/* Whether the picture begins with nothing but what any reader knows, one segment right after the other, up to
+ * the coded data: no EXIF or XMP that may turn it, no second picture, no colours but three of 8 bits.
+ */
+static int has_plain_header(const uint8_t *data, size_t size, struct size *whole)
+{
+    size_t at = 2;
+    int frames = 0;
+
+    if (size < 4 || data[0] != 0xFF || data[1] != SOI)
+        return 0;
+    while (at + 4 <= size && data[at] == 0xFF) {
+        int marker = data[at + 1], length = number_at(data + at + 2);
+        const uint8_t *body = data + at + 4;
+
+        at += 2 + (size_t)length;
+        if (length < 2 || at > size)
+            return 0;
+        switch (marker) {
+        case SOS:
+            return frames == 1;
+        case SOF0:
+            if (length != SOF_BYTES || body[0] != 8 || body[5] != 3)
+                return 0;
+            *whole = (struct size){number_at(body + 3), number_at(body + 1)};
+            frames++;
+            break;
+        case APP0:
+            if (length < APP0_BYTES)
+                return 0;
+            break;
+        case DHT:
+        case DQT:
+        case DRI:
+        case COM:
+            break;
+        default:
+            return 0;
+        }
     }
     return 0;
 }
 
-static int is_plain(const struct jpeg_decompress_struct *jpeg, const struct wish *wish)
+/* Whether libjpeg has read the same of it, in colours that it can turn into RGB. */
+static int is_plain(const struct jpeg_decompress_struct *jpeg, struct size whole)
 {
-    return (int)jpeg->image_width == wish->whole.width && (int)jpeg->image_height == wish->whole.height &&
-           jpeg->num_components == 3 && jpeg->jpeg_color_space == JCS_YCbCr && jpeg->data_precision == 8 &&
-           !jpeg->progressive_mode && !has_odd_marker(jpeg);
+    return (int)jpeg->image_width == whole.width && (int)jpeg->image_height == whole.height &&
+           jpeg->jpeg_color_space == JCS_YCbCr && jpeg->comps_in_scan == 3 && !jpeg->progressive_mode;
 }
 
 /* Reads all rows into `pixels`, whose bytes are the caller's to free whatever happens. */
@@ -135,18 +178,16 @@ static int read_rows(struct jpeg_decompress_struct *jpeg, struct pixels *pixels)
     return 1;
 }
 
-static int decode(struct jpeg_decompress_struct *jpeg, const uint8_t *data, size_t size, const struct wish *wish,
-                  struct pixels *pixels)
+static int decode(struct jpeg_decompress_struct *jpeg, const uint8_t *data, size_t size, struct size whole,
+                  const struct wish *wish, struct pixels *pixels)
 {
     jpeg_create_decompress(jpeg);
-    jpeg_save_markers(jpeg, EXIF_MARKER, MARKER_BYTES);
-    jpeg_save_markers(jpeg, MPF_MARKER, MARKER_BYTES);
     jpeg_mem_src(jpeg, (unsigned char *)data, (unsigned long)size);
     jpeg_read_header(jpeg, TRUE);
-    if (!is_plain(jpeg, wish))
+    if (!is_plain(jpeg, whole))
         return 0;
     jpeg->scale_num = 1;
-    jpeg->scale_denom = reduction(wish->whole, fitting(wish->whole, wish->longest_px));
+    jpeg->scale_denom = reduction(whole, fitting(whole, wish->longest_px));
     jpeg->out_color_space = JCS_EXT_RGBX;
     jpeg_start_decompress(jpeg);
     pixels->size = (struct size){(int)jpeg->output_width, (int)jpeg->output_height};
@@ -156,7 +197,8 @@ static int decode(struct jpeg_decompress_struct *jpeg, const uint8_t *data, size
 }
 
 /* The same as `decode`, with libjpeg's errors and warnings as 0. */
-static int decode_or_leave(const uint8_t *data, size_t size, const struct wish *wish, struct pixels *pixels)
+static int decode_or_leave(const uint8_t *data, size_t size, struct size whole, const struct wish *wish,
+                           struct pixels *pixels)
 {
     struct jpeg_decompress_struct jpeg;
     struct way_out way_out;
@@ -170,7 +212,7 @@ static int decode_or_leave(const uint8_t *data, size_t size, const struct wish *
         jpeg_destroy_decompress(&jpeg);
         return 0;
     }
-    is_done = decode(&jpeg, data, size, wish, pixels);
+    is_done = decode(&jpeg, data, size, whole, wish, pixels);
     jpeg_destroy_decompress(&jpeg);
     return is_done;
 }
@@ -216,18 +258,27 @@ static size_t encode(const struct pixels *pixels, const struct wish *wish, uint8
     return size;
 }
 
-/* The picture of width x height is whole and `room` holds its thumbnail, whose long side has at most
+static int may_be_decoded(struct size whole, const struct wish *wish)
+{
+    return whole.width > 0 && whole.height > 0 && (long)whole.width * whole.height <= wish->max_pixels;
+}
+
+/* The picture, of `*width` x `*height`, is whole and `room` holds its thumbnail, whose long side has at most
  * `longest_px`: returns its size in bytes. 0: it is for Pillow to say. Any number of threads may call it.
  */
-size_t jpeg_thumbnail(const uint8_t *data, size_t size, int width, int height, int longest_px, float quality,
-                      int method, uint8_t *room, size_t room_bytes)
+size_t jpeg_thumbnail(const uint8_t *data, size_t size, int longest_px, long max_pixels, float quality, int method,
+                      uint8_t *room, size_t room_bytes, int *width, int *height)
 {
-    struct wish wish = {{width, height}, longest_px, quality, method};
+    struct wish wish = {longest_px, max_pixels, quality, method};
     struct pixels pixels = {0};
+    struct size whole = {0, 0};
     size_t made = 0;
 
-    if (width > 0 && height > 0 && size <= ULONG_MAX && decode_or_leave(data, size, &wish, &pixels))
+    if (size <= ULONG_MAX && has_plain_header(data, size, &whole) && may_be_decoded(whole, &wish) &&
+        decode_or_leave(data, size, whole, &wish, &pixels))
         made = encode(&pixels, &wish, room, room_bytes);
     free(pixels.bytes);
+    *width = whole.width;
+    *height = whole.height;
     return made;
 }

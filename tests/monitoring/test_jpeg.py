@@ -24,6 +24,7 @@ SIZES = [(640, 480), (480, 640), (300, 300), (299, 17), (601, 599), (1, 1), (8, 
 BY_PILLOW = {
     "progressive": {"progressive": True},
     "EXIF, which may turn it": {"exif": Image.Exif().tobytes()},
+    "a colour profile": {"icc_profile": b"x" * 99},
     "XMP, which may turn it": {"xmp": b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"},
 }
 
@@ -47,13 +48,13 @@ def encoded(picture: Image.Image, picture_format: str = "JPEG", **options) -> by
     return stream.getvalue()
 
 
-def made_in_c(data: bytes) -> bytes | None:
-    """The thumbnail, where it is not left to Pillow."""
-    return imaging._of_plain_jpeg(Image.open(io.BytesIO(data)).size, data)
+def made_in_c(data: bytes) -> jpeg.Whole | None:
+    """What is known of it, where it is not left to Pillow."""
+    return imaging._plain_jpeg(data)
 
 
 def by_pillow(data: bytes) -> imaging.Picture:
-    with patch.object(jpeg, "thumbnail", return_value=None):
+    with patch.object(jpeg, "look", return_value=None):
         return inspect(data)
 
 
@@ -80,7 +81,7 @@ def test_a_plain_jpeg_is_the_same_picture_to_the_byte(size, subsampling):
         {"quality": 100},
         {"optimize": True},
         {"restart_marker_blocks": 3},
-        {"icc_profile": b"x" * 99},
+        {"comment": b"camera 7"},
     ],
     ids=str,
 )
@@ -138,10 +139,11 @@ def test_a_jpeg_cut_off_anywhere_is_refused():
 WHOLE = [encoded(drawing((200, 120)), quality=60), encoded(drawing((333, 90)), subsampling="4:4:4")]
 
 
-def test_a_size_that_pillow_has_read_otherwise_is_left_to_pillow():
-    data = encoded(drawing())
-    assert imaging._of_plain_jpeg((640, 481), data) is None
-    assert imaging._of_plain_jpeg((0, 0), data) is None
+def test_the_cap_of_pixels_holds(settings):
+    settings.MAX_IMAGE_PIXELS = 640 * 480 - 1
+    assert made_in_c(encoded(drawing())) is None
+    with pytest.raises(imaging.PictureTooLarge):
+        inspect(encoded(drawing()))
 
 
 @hypothesis_settings(max_examples=400, deadline=None)
