@@ -1,7 +1,7 @@
 """Compiles the helpers in C where there is a compiler: `python native/build.py`.
 
 Without one, or without the headers of libjpeg-turbo and libwebp (Debian: gcc, libjpeg-dev, libwebp-dev), the
-server does the same in Python: slower, and to the byte the same.
+server does the same in Python, slower.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import PIL
 
 HERE = Path(__file__).resolve().parent
 BUILT = HERE / "built"
-OPTIONS = ["-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fstack-protector-strong"]
+OPTIONS = ["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fstack-protector-strong"]
 
 
 def main() -> int:

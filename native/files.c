@@ -78,6 +78,25 @@ int write_files(int count, const char *const *paths, const char *const *data, co
     return error;
 }
 
+/* The entries of every folder survive a power cut. Returns 0, or the errno of the first failure, which is about
+ * the folder of index *failed.
+ */
+int sync_folders(int count, const char *const *folders, int *failed)
+{
+    for (int i = 0; i < count; i++) {
+        int fd = open(folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+        *failed = i;
+        if (fd < 0)
+            return errno;
+        error = sync_file(fd);
+        close(fd);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
 /* Returns how many files have their new names, from the first on. A name that something has is never taken:
  * there, and at any other difficulty, it stops.
  */

@@ -3,8 +3,10 @@
  *
  * Takes the plain JPEG of a camera and nothing else. At the first oddity, a mere warning of libjpeg included, it
  * returns 0 and has done nothing: then monitoring/imaging.py looks at the picture with Pillow, and what that
- * says counts. So a picture is never refused here. The libraries are those that Pillow itself has loaded, used
- * with the same options, so that the thumbnail is the same to the byte.
+ * says counts. So a picture is never refused here. The libraries are those that Pillow itself has loaded.
+ *
+ * JPEG and WebP both keep brightness and colours in planes of their own. They go from one to the other without
+ * a detour over RGB, which is a tenth of the work.
  */
 #include <limits.h>
 #include <math.h>
@@ -17,12 +19,12 @@
 #include <jpeglib.h>
 #include <webp/encode.h>
 
-#ifndef JCS_EXTENSIONS
-#error "this libjpeg cannot write RGBX; libjpeg-turbo can"
+#if JPEG_LIB_VERSION >= 70
+#error "only the interface 6.2 of libjpeg is known here, as Pillow's libjpeg-turbo has it"
 #endif
 
-#define BYTES_PER_PIXEL 4
-#define ROWS_AT_ONCE 16
+#define PLANES 3
+#define ROWS_MAX (MAX_SAMP_FACTOR * DCTSIZE)
 /* Markers of ITU-T T.81, table B.1. */
 #define SOI 0xD8
 #define SOF0 0xC0 /* baseline */
@@ -49,9 +51,15 @@ struct wish {
     int method;
 };
 
-struct pixels {
+struct plane {
     uint8_t *bytes;
+    size_t stride;
     struct size size;
+};
+
+/* Y, Cb and Cr as libjpeg decodes them: the colours as large as Y, or half as large in one direction or both. */
+struct pixels {
+    struct plane planes[PLANES];
 };
 
 struct way_out {
@@ -157,30 +165,55 @@ static int is_plain(const struct jpeg_decompress_struct *jpeg, struct size whole
            jpeg->jpeg_color_space == JCS_YCbCr && jpeg->comps_in_scan == 3 && !jpeg->progressive_mode;
 }
 
-/* Reads all rows into `pixels`, whose bytes are the caller's to free whatever happens. */
-static int read_rows(struct jpeg_decompress_struct *jpeg, struct pixels *pixels)
+static int is_whole_or_half(int part, int whole)
 {
-    size_t stride = (size_t)jpeg->output_width * BYTES_PER_PIXEL;
+    return part == whole || part == (whole + 1) / 2;
+}
 
-    pixels->bytes = malloc(stride * jpeg->output_height);
-    if (pixels->bytes == NULL)
-        return 0;
-    while (jpeg->output_scanline < jpeg->output_height) {
-        JSAMPROW rows[ROWS_AT_ONCE];
-        JDIMENSION count = jpeg->output_height - jpeg->output_scanline;
-        if (count > ROWS_AT_ONCE)
-            count = ROWS_AT_ONCE;
-        for (JDIMENSION i = 0; i < count; i++)
-            rows[i] = pixels->bytes + stride * (jpeg->output_scanline + i);
-        if (jpeg_read_scanlines(jpeg, rows, count) == 0)
+/* Makes room for the planes of `jpeg`, whole blocks and rows of blocks. */
+static int make_room(const struct jpeg_decompress_struct *jpeg, struct pixels *pixels)
+{
+    for (int i = 0; i < PLANES; i++) {
+        const jpeg_component_info *from = &jpeg->comp_info[i];
+        struct plane *plane = &pixels->planes[i];
+        size_t rows = (size_t)jpeg->total_iMCU_rows * from->v_samp_factor * from->DCT_scaled_size;
+
+        plane->size = (struct size){(int)from->downsampled_width, (int)from->downsampled_height};
+        plane->stride = (size_t)from->width_in_blocks * from->DCT_scaled_size;
+        plane->bytes = malloc(plane->stride * rows);
+        if (plane->bytes == NULL || !is_whole_or_half(plane->size.width, (int)jpeg->output_width) ||
+            !is_whole_or_half(plane->size.height, (int)jpeg->output_height))
+            return 0;
+    }
+    return pixels->planes[0].size.width == (int)jpeg->output_width &&
+           pixels->planes[0].size.height == (int)jpeg->output_height;
+}
+
+static int read_planes(struct jpeg_decompress_struct *jpeg, struct pixels *pixels)
+{
+    JSAMPROW rows[PLANES][ROWS_MAX];
+    JSAMPARRAY planes[PLANES] = {rows[0], rows[1], rows[2]};
+    JDIMENSION lines = (JDIMENSION)(jpeg->max_v_samp_factor * jpeg->min_DCT_scaled_size);
+
+    for (size_t strip = 0; jpeg->output_scanline < jpeg->output_height; strip++) {
+        for (int i = 0; i < PLANES; i++) {
+            const jpeg_component_info *from = &jpeg->comp_info[i];
+            size_t count = (size_t)from->v_samp_factor * from->DCT_scaled_size;
+            for (size_t row = 0; row < count; row++)
+                rows[i][row] = pixels->planes[i].bytes + pixels->planes[i].stride * (strip * count + row);
+        }
+        if (jpeg_read_raw_data(jpeg, planes, lines) == 0)
             return 0;
     }
     return 1;
 }
 
+/* `pixels` are the caller's to free whatever happens. */
 static int decode(struct jpeg_decompress_struct *jpeg, const uint8_t *data, size_t size, struct size whole,
                   const struct wish *wish, struct pixels *pixels)
 {
+    struct size decoded;
+
     jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, (unsigned char *)data, (unsigned long)size);
     jpeg_read_header(jpeg, TRUE);
@@ -188,12 +221,13 @@ static int decode(struct jpeg_decompress_struct *jpeg, const uint8_t *data, size
         return 0;
     jpeg->scale_num = 1;
     jpeg->scale_denom = reduction(whole, fitting(whole, wish->longest_px));
-    jpeg->out_color_space = JCS_EXT_RGBX;
+    jpeg->out_color_space = JCS_YCbCr;
+    jpeg->raw_data_out = TRUE;
     jpeg_start_decompress(jpeg);
-    pixels->size = (struct size){(int)jpeg->output_width, (int)jpeg->output_height};
-    if (times(pixels->size, fitting(pixels->size, wish->longest_px)) > 1) /* there Pillow averages first */
+    decoded = (struct size){(int)jpeg->output_width, (int)jpeg->output_height};
+    if (times(decoded, fitting(decoded, wish->longest_px)) > 1) /* there Pillow averages first */
         return 0;
-    return read_rows(jpeg, pixels) && jpeg_finish_decompress(jpeg);
+    return make_room(jpeg, pixels) && read_planes(jpeg, pixels) && jpeg_finish_decompress(jpeg);
 }
 
 /* The same as `decode`, with libjpeg's errors and warnings as 0. */
@@ -217,9 +251,56 @@ static int decode_or_leave(const uint8_t *data, size_t size, struct size whole, 
     return is_done;
 }
 
+/* JPEG uses all of 0..255, WebP 16..235 for brightness and 16..240 for colours (both ITU-R BT.601). */
+static uint8_t brightness(unsigned int y)
+{
+    return (uint8_t)((y * 219 + 127) / 255 + 16);
+}
+
+static uint8_t colour(unsigned int sum_of_four)
+{
+    return (uint8_t)((sum_of_four * 224 + 4 * 16 * 255 + 2 * 255) / (4 * 255));
+}
+
+static void convert_brightness(const struct plane *from, WebPPicture *to)
+{
+    for (int row = 0; row < to->height; row++) {
+        const uint8_t *source = from->bytes + from->stride * row;
+        uint8_t *target = to->y + (ptrdiff_t)to->y_stride * row;
+        for (int x = 0; x < to->width; x++)
+            target[x] = brightness(source[x]);
+    }
+}
+
+/* One row of colours, each the mean of the two by two pixels that it stands for. step: 2, or 1 where libjpeg's
+ * plane has half of the columns anyway; top and bottom are one where it has half of the rows.
+ */
+static void convert_colours(const uint8_t *top, const uint8_t *bottom, int width, int step, uint8_t *target)
+{
+    int pairs = width / step;
+
+    for (int x = 0; x < pairs; x++) {
+        int left = x * step, right = left + step - 1;
+        target[x] = colour((unsigned int)top[left] + top[right] + bottom[left] + bottom[right]);
+    }
+    if (pairs * step < width)
+        target[pairs] = colour(2U * top[width - 1] + 2U * bottom[width - 1]);
+}
+
+static void convert_plane(const struct plane *from, const WebPPicture *whole, uint8_t *to)
+{
+    int across = from->size.width == whole->width ? 2 : 1, down = from->size.height == whole->height ? 2 : 1;
+
+    for (int row = 0; row < (whole->height + 1) / 2; row++) {
+        int top = row * down, bottom = smaller(top + down, from->size.height) - 1;
+        convert_colours(from->bytes + from->stride * top, from->bytes + from->stride * bottom, from->size.width,
+                        across, to + (ptrdiff_t)whole->uv_stride * row);
+    }
+}
+
 static int encode_picture(WebPPicture *picture, const struct pixels *pixels, const struct wish *wish)
 {
-    struct size wanted = fitting(pixels->size, wish->longest_px);
+    struct size size = pixels->planes[0].size, wanted = fitting(size, wish->longest_px);
     WebPConfig config;
 
     if (!WebPConfigPreset(&config, WEBP_PRESET_DEFAULT, wish->quality))
@@ -227,11 +308,14 @@ static int encode_picture(WebPPicture *picture, const struct pixels *pixels, con
     config.method = wish->method;
     config.segments = 1; /* as monitoring/webp.py, which says why */
     config.sns_strength = 0;
-    picture->width = pixels->size.width;
-    picture->height = pixels->size.height;
-    if (!WebPPictureImportRGBX(picture, pixels->bytes, pixels->size.width * BYTES_PER_PIXEL))
+    picture->width = size.width;
+    picture->height = size.height;
+    if (!WebPPictureAlloc(picture))
         return 0;
-    if ((pixels->size.width != wanted.width || pixels->size.height != wanted.height) &&
+    convert_brightness(&pixels->planes[0], picture);
+    convert_plane(&pixels->planes[1], picture, picture->u);
+    convert_plane(&pixels->planes[2], picture, picture->v);
+    if ((size.width != wanted.width || size.height != wanted.height) &&
         !WebPPictureRescale(picture, wanted.width, wanted.height))
         return 0;
     return WebPEncode(&config, picture);
@@ -277,7 +361,8 @@ size_t jpeg_thumbnail(const uint8_t *data, size_t size, int longest_px, long max
     if (size <= ULONG_MAX && has_plain_header(data, size, &whole) && may_be_decoded(whole, &wish) &&
         decode_or_leave(data, size, whole, &wish, &pixels))
         made = encode(&pixels, &wish, room, room_bytes);
-    free(pixels.bytes);
+    for (int i = 0; i < PLANES; i++)
+        free(pixels.planes[i].bytes);
     *width = whole.width;
     *height = whole.height;
     return made;

@@ -213,12 +213,23 @@ def sync_folders(folders: Iterable[str | Path]) -> None:
     """The entries of `folders` are as durable as DURABILITY asks; deepest first."""
     if not survives_power_cut():
         return
-    for folder in sorted(set(folders), key=lambda folder: str(folder).count(os.sep), reverse=True):
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    ordered = sorted(set(folders), key=lambda folder: str(folder).count(os.sep), reverse=True)
+    sync = native.function("files", "sync_folders", c_int, c_int, TEXTS, NUMBER)
+    if sync is None:
+        for folder in ordered:
+            _sync_folder(folder)
+        return
+    failed = c_int()
+    if number := sync(len(ordered), native.texts(ordered), byref(failed)):
+        raise OSError(number, os.strerror(number), str(ordered[failed.value]))
+
+
+def _sync_folder(folder: str | Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def survives_power_cut() -> bool:
