@@ -21,7 +21,7 @@ START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
 PR_SET_PDEATHSIG = 1
 # What a child takes over from the environment; DATABASE_URL and the like are given on purpose only.
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "NATIVE")
 _libc = ctypes.CDLL(None)
 
 
