@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 help:
 	@echo "make install   create $(VENV) with the pinned packages"
-	@echo "make native    compile the helpers in C again, where there is a compiler"
+	@echo "make native    compile the helpers in C, where there is a compiler"
 	@echo "make run       start the server with two simulated cameras (HOST, PORT, DATA_DIR, SERVER)"
 	@echo "make test      run the tests without any outside service (PYTEST_ARGS)"
 	@echo "make screenshots   every page at three widths in three themes, into the folder SCREENSHOTS"
