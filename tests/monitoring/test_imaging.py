@@ -314,7 +314,7 @@ def test_a_decoder_without_memory_refuses_the_picture(monkeypatch):
 
     monkeypatch.setattr(imaging, "_decode", exhausted)
     with pytest.raises(PictureTooLarge, match="memory"):
-        inspect(SAMPLES["jpeg"])
+        inspect(SAMPLES["png"])
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
