@@ -116,7 +116,8 @@ def test_a_token_is_shown_once_and_revoked_by_holding(people, server):
 
 def test_the_health_page_tells_every_part(people):
     page = people.open("/health/")
-    for heading in ("Disk", "Database", "Channel layer", "Live readers", "Background loops"):
+    parts = ("Disk", "Database", "Channel layer", "Live readers", "Compiled helpers", "Background loops")
+    for heading in parts:
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
     expect(page.locator("#overall")).to_have_text(re.compile("ok|degraded"))
 

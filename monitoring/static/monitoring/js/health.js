@@ -8,7 +8,7 @@ import { timeElement } from "./times.js";
 
 const EVERY_MS = 5_000;
 const STATES = { ok: ["running", "ok"], degraded: ["late", "degraded"], failing: ["error", "failing"] };
-const NAMES = { disk: "Disk", database: "Database", layer: "Channel layer", live: "Live readers", loops: "Background loops", native: "Compiled helpers" };
+const NAMES = { disk: "Disk", database: "Database", layer: "Channel layer", live: "Live readers", native: "Compiled helpers", loops: "Background loops" };
 
 const isTime = (value) => typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value);
 
