@@ -34,8 +34,8 @@
 #define COM 0xFE
 #define SOS 0xDA
 #define APP0 0xE0
-#define APP0_BYTES 16  /* of JFIF; Pillow refuses shorter ones */
-#define SOF_BYTES 17   /* for three components */
+#define APP0_BYTES 16 /* of JFIF; Pillow refuses shorter ones */
+#define SOF_BYTES 17  /* for three components */
 
 /* sessionsite/common/native.py takes no library of another number. */
 const int interface = 1;

@@ -115,6 +115,20 @@ def test_a_failed_write_leaves_the_old_file(in_python, tmp_path, monkeypatch):
     assert target.read_bytes() == b"one" and list(tmp_path.iterdir()) == [target]
 
 
+def test_a_new_file_never_takes_the_name_of_another_and_the_error_says_which(media, tmp_path):
+    (tmp_path / "taken").write_bytes(b"old")
+    with pytest.raises(FileExistsError) as refusal:
+        places.write_all_new([(tmp_path / "free", b"one"), (tmp_path / "taken", b"two")])
+    assert refusal.value.filename == str(tmp_path / "taken")
+    assert (tmp_path / "taken").read_bytes() == b"old"
+
+
+def test_a_folder_that_cannot_be_synced_is_named(media, tmp_path):
+    with pytest.raises(FileNotFoundError) as refusal:
+        places.sync_folders({tmp_path, tmp_path / "gone"})
+    assert str(refusal.value.filename) == str(tmp_path / "gone")
+
+
 @pytest.fixture(params=["in one step", "without the system call", "on a file system without it"])
 def mover(request, monkeypatch):
     """move_new as each system has it."""

@@ -16,7 +16,7 @@ BUILD = site.BASE_DIR / "native" / "build.py"
 
 @pytest.fixture
 def built(tmp_path, monkeypatch):
-    """Builds into an empty folder, from where helpers are loaded meanwhile; returns what was said."""
+    """An empty folder, from where helpers are loaded meanwhile."""
     monkeypatch.setattr(native, "BUILT", tmp_path)
     native._library.cache_clear()
     yield tmp_path
@@ -24,6 +24,7 @@ def built(tmp_path, monkeypatch):
 
 
 def build(folder: Path, capsys) -> str:
+    """What was said when the helpers were built into `folder`."""
     names = runpy.run_path(str(BUILD))
     names["main"].__globals__["BUILT"] = folder
     assert names["main"]() == 0
