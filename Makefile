@@ -38,7 +38,7 @@ $(VENV)/.installed: requirements.txt | $(VENV)/.created
 # Optional: what has no compiler or no headers is left to Python, and tried again when its source changes.
 native: native/built/.tried
 
-native/built/.tried: native/build.py native/files.c native/jpeg.c $(VENV)/.installed
+native/built/.tried: native/build.py native/files.c native/jpeg.c native/shrink.h $(VENV)/.installed
 	@$(BIN)/python native/build.py
 	@touch $@
 

@@ -6,7 +6,7 @@
  * says counts. So a picture is never refused here. The libraries are those that Pillow itself has loaded.
  *
  * JPEG and WebP both keep brightness and colours in planes of their own. They go from one to the other without
- * a detour over RGB, which is a tenth of the work.
+ * a detour over RGB, made smaller on the way (shrink.h).
  */
 #include <limits.h>
 #include <math.h>
@@ -19,12 +19,16 @@
 #include <jpeglib.h>
 #include <webp/encode.h>
 
+#include "shrink.h"
+
 #if JPEG_LIB_VERSION >= 70
 #error "only the interface 6.2 of libjpeg is known here, as Pillow's libjpeg-turbo has it"
 #endif
 
 #define PLANES 3
 #define ROWS_MAX (MAX_SAMP_FACTOR * DCTSIZE)
+#define BRIGHTNESS_RANGE 219 /* of ITU-R BT.601 */
+#define COLOUR_RANGE 224
 /* Markers of ITU-T T.81, table B.1. */
 #define SOI 0xD8
 #define SOF0 0xC0 /* baseline */
@@ -40,21 +44,11 @@
 /* sessionsite/common/native.py takes no library of another number. */
 const int interface = 1;
 
-struct size {
-    int width, height;
-};
-
 struct wish {
     int longest_px;
     long max_pixels;
     float quality;
     int method;
-};
-
-struct plane {
-    uint8_t *bytes;
-    size_t stride;
-    struct size size;
 };
 
 /* Y, Cb and Cr as libjpeg decodes them: the colours as large as Y, or half as large in one direction or both. */
@@ -81,11 +75,6 @@ static void leave_at_warning(j_common_ptr jpeg, int level)
 static int at_least_one(double value)
 {
     return value < 1 ? 1 : (int)value;
-}
-
-static int smaller(int one, int other)
-{
-    return one < other ? one : other;
 }
 
 /* The size of the thumbnail, never larger than the picture (imaging._fitting). */
@@ -251,56 +240,28 @@ static int decode_or_leave(const uint8_t *data, size_t size, struct size whole, 
     return is_done;
 }
 
-/* JPEG uses all of 0..255, WebP 16..235 for brightness and 16..240 for colours (both ITU-R BT.601). */
-static uint8_t brightness(unsigned int y)
+static int shrink_brightness(const struct plane *y, WebPPicture *picture)
 {
-    return (uint8_t)((y * 219 + 127) / 255 + 16);
+    struct line across = {y->size.width, y->size.width, picture->width, picture->width};
+    struct line down = {y->size.height, y->size.height, picture->height, picture->height};
+
+    return shrink(y, across, down, BRIGHTNESS_RANGE, picture->y, picture->y_stride);
 }
 
-static uint8_t colour(unsigned int sum_of_four)
+/* A colour of WebP stands for two by two pixels, one of JPEG for one or two in each direction. */
+static int shrink_colour(const struct plane *from, struct size decoded, const WebPPicture *picture, uint8_t *to)
 {
-    return (uint8_t)((sum_of_four * 224 + 4 * 16 * 255 + 2 * 255) / (4 * 255));
-}
+    int is_wide = from->size.width == decoded.width, is_high = from->size.height == decoded.height;
+    struct line across = {from->size.width, decoded.width << is_wide, picture->width, (picture->width + 1) / 2};
+    struct line down = {from->size.height, decoded.height << is_high, picture->height, (picture->height + 1) / 2};
 
-static void convert_brightness(const struct plane *from, WebPPicture *to)
-{
-    for (int row = 0; row < to->height; row++) {
-        const uint8_t *source = from->bytes + from->stride * row;
-        uint8_t *target = to->y + (ptrdiff_t)to->y_stride * row;
-        for (int x = 0; x < to->width; x++)
-            target[x] = brightness(source[x]);
-    }
-}
-
-/* One row of colours, each the mean of the two by two pixels that it stands for. step: 2, or 1 where libjpeg's
- * plane has half of the columns anyway; top and bottom are one where it has half of the rows.
- */
-static void convert_colours(const uint8_t *top, const uint8_t *bottom, int width, int step, uint8_t *target)
-{
-    int pairs = width / step;
-
-    for (int x = 0; x < pairs; x++) {
-        int left = x * step, right = left + step - 1;
-        target[x] = colour((unsigned int)top[left] + top[right] + bottom[left] + bottom[right]);
-    }
-    if (pairs * step < width)
-        target[pairs] = colour(2U * top[width - 1] + 2U * bottom[width - 1]);
-}
-
-static void convert_plane(const struct plane *from, const WebPPicture *whole, uint8_t *to)
-{
-    int across = from->size.width == whole->width ? 2 : 1, down = from->size.height == whole->height ? 2 : 1;
-
-    for (int row = 0; row < (whole->height + 1) / 2; row++) {
-        int top = row * down, bottom = smaller(top + down, from->size.height) - 1;
-        convert_colours(from->bytes + from->stride * top, from->bytes + from->stride * bottom, from->size.width,
-                        across, to + (ptrdiff_t)whole->uv_stride * row);
-    }
+    return shrink(from, across, down, COLOUR_RANGE, to, picture->uv_stride);
 }
 
 static int encode_picture(WebPPicture *picture, const struct pixels *pixels, const struct wish *wish)
 {
-    struct size size = pixels->planes[0].size, wanted = fitting(size, wish->longest_px);
+    const struct plane *planes = pixels->planes;
+    struct size decoded = planes[0].size, size = fitting(decoded, wish->longest_px);
     WebPConfig config;
 
     if (!WebPConfigPreset(&config, WEBP_PRESET_DEFAULT, wish->quality))
@@ -310,15 +271,9 @@ static int encode_picture(WebPPicture *picture, const struct pixels *pixels, con
     config.sns_strength = 0;
     picture->width = size.width;
     picture->height = size.height;
-    if (!WebPPictureAlloc(picture))
-        return 0;
-    convert_brightness(&pixels->planes[0], picture);
-    convert_plane(&pixels->planes[1], picture, picture->u);
-    convert_plane(&pixels->planes[2], picture, picture->v);
-    if ((size.width != wanted.width || size.height != wanted.height) &&
-        !WebPPictureRescale(picture, wanted.width, wanted.height))
-        return 0;
-    return WebPEncode(&config, picture);
+    return WebPPictureAlloc(picture) && shrink_brightness(&planes[0], picture) &&
+           shrink_colour(&planes[1], decoded, picture, picture->u) &&
+           shrink_colour(&planes[2], decoded, picture, picture->v) && WebPEncode(&config, picture);
 }
 
 /* Copies the WebP into `room`. Returns its size, 0 when it is not made or has no room. */
