@@ -12,9 +12,10 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
-from daphne.http_protocol import WebRequest
-from daphne.server import Server, twisted_loop
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor
@@ -28,6 +29,7 @@ access = logging.getLogger("daphne.access")
 LIFESPAN_S = 20.0
 LAST_TASKS_S = 1.0
 CLOSING_S = 10
+PIECE_BYTES = 1024 * 1024  # of a body that daphne has whole by then; its own 8 kB are ten messages a picture
 
 
 class Lifespan:
@@ -65,6 +67,19 @@ class Lifespan:
             raise RuntimeError(f"lifespan {what}: {answer.result().get('message', '')}")
 
 
+class Connections(HTTPFactory):
+    """Leaves forms to the application, and writing requests down to `log_access`."""
+
+    def buildProtocol(self, addr):
+        protocol = super().buildProtocol(addr)
+        # Twisted would parse forms too, on the event loop, whole in memory, and answer a broken one itself.
+        protocol.requestFactory = partial(WebRequest, parsePOSTFormSubmission=False)
+        return protocol
+
+    def log(self, request):
+        """Nothing: Twisted makes a line of each request before it looks whether there is a file for it."""
+
+
 class DrainingServer(Server):
     """Serves `listeners`; a stop signal lets requests in flight be answered and closes sockets with 4012."""
 
@@ -88,8 +103,6 @@ class DrainingServer(Server):
     def _adopt(self) -> None:
         # The default is a second: a phone that answers later is reset, and the close code is lost.
         self.ws_factory.setProtocolOptions(closeHandshakeTimeout=CLOSING_S)
-        for sig in (signal.SIGTERM, signal.SIGINT):
-            twisted_loop.add_signal_handler(sig, self._stop_requested)
         reactor.callWhenRunning(lambda: setattr(self, "life", asyncio.ensure_future(self._live())))
 
     def _stop_requested(self) -> None:
@@ -98,10 +111,13 @@ class DrainingServer(Server):
 
     async def _live(self) -> None:
         """The whole life of the server: start the application, take connections, wait, drain."""
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(sig, self._stop_requested)
         try:
             await self.lifespan.startup()
+            factory = Connections(self)
             self.ports = [
-                reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)
+                reactor.adoptStreamPort(listener.fileno(), listener.family, factory)
                 for listener in self.listeners
             ]
             self.on_ready()
@@ -187,6 +203,7 @@ def run(application, listeners: list[socket.socket], on_ready: Callable[[], None
         proxy_forwarded_address_header="X-Forwarded-For" if proxied else None,
         proxy_forwarded_port_header="X-Forwarded-Port" if proxied else None,
         proxy_forwarded_proto_header="X-Forwarded-Proto" if proxied else None,
+        request_buffer_size=PIECE_BYTES,
         websocket_timeout=-1,
         ping_interval=PING_S,
         ping_timeout=PONG_WITHIN_S,

@@ -90,7 +90,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
 # -- applications --------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "daphne",  # first: it replaces `runserver`
+    "sessionsite.daphne_app.FastDaphneConfig",  # first: it replaces `runserver`
     "channels",
     "django.contrib.admin",
     "django.contrib.auth",

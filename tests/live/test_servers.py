@@ -302,6 +302,15 @@ def test_a_body_over_the_cap_is_answered_not_cut(site):
     assert site.http.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=b"])
+def test_a_broken_form_is_answered_in_our_words_not_the_servers(site, kind):
+    refused = site.http.post(
+        "/api/v1/monitors/cam-1/images/", content=b"--b\r\nno form", headers={"Content-Type": kind}
+    )
+    assert (refused.status_code, refused.headers["content-type"]) == (400, "application/json"), refused.text
+    assert refused.json().keys() == {"error", "code", "details"}
+
+
 def test_head_has_the_headers_and_no_body(site):
     with httpx.Client(base_url=site.server.url, trust_env=False) as http:
         shown, told = http.get("/login/"), http.head("/login/")

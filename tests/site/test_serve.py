@@ -5,6 +5,8 @@ import gc
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 
@@ -14,7 +16,8 @@ import websockets
 
 from sessionsite import uvicorn_server
 from sessionsite.management.commands import serve
-from tests.site.processes import FirstServer, Process, Server, manage, running
+from tests.site.processes import FirstServer, Process, Server, environment, manage, running
+from tests.site.settings_of import ROOT
 from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.server, pytest.mark.once]
@@ -236,6 +239,15 @@ def test_runserver_is_daphne_and_answers(data_dir):
             except httpx.ConnectError:
                 assert time.monotonic() < end
         assert answer.json()["status"] == "ok"
+
+
+@pytest.mark.parametrize("first, loop", [("django", "uvloop"), ("daphne.server", "asyncio")])
+def test_daphne_runs_on_uvloop_unless_its_own_command_came_first(first, loop, data_dir):
+    tell = "from twisted.internet import reactor; print(type(reactor._asyncioEventloop).__module__)"
+    begin = f"import {first}, django; django.setup()"
+    env = environment(data_dir, DJANGO_SETTINGS_MODULE="sessionsite.settings")
+    told = subprocess.check_output([sys.executable, "-c", f"{begin}; {tell}"], cwd=ROOT, env=env, text=True)
+    assert told.startswith(loop)
 
 
 def test_a_worker_runs_the_loops_without_a_web_server(data_dir):
