@@ -197,8 +197,9 @@ async def test_a_stalled_reader_is_told_its_gap_and_holds_up_nobody(port, things
 
 
 def test_the_private_parts_of_daphne_that_are_written_to_are_there():
-    assert {"serverSend", "STATE_OPEN"} <= set(dir(WebSocketProtocol))
-    assert "handle_reply" in dir(WebRequest)
+    assert {"STATE_OPEN", "sendData"} <= set(dir(WebSocketProtocol))
+    assert "send_queue" in WebSocketProtocol.sendData.__code__.co_names  # there once it is connected
+    assert {"chunked", "finished"} <= set(dir(WebRequest))
     assert {"dataBuffer", "_tempDataLen"} <= set(dir(FileDescriptor()))
 
 

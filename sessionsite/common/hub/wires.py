@@ -122,9 +122,14 @@ class _DaphneWire:
 
 class DaphneSocket(_DaphneWire):
     def write(self, frame: Frame) -> bool:
-        if self._protocol.state != self._protocol.STATE_OPEN or self._buffered_bytes() >= FULL_BYTES:
+        protocol = self._protocol
+        if (
+            protocol.state != protocol.STATE_OPEN
+            or protocol.send_queue  # autobahn's own, which is not to be overtaken
+            or self._buffered_bytes() >= FULL_BYTES
+        ):
             return False
-        self._protocol.serverSend(frame.text)
+        protocol.transport.write(frame.websocket_bytes)
         return True
 
 
@@ -135,9 +140,14 @@ class DaphneStream(_DaphneWire):
 
     def write(self, frame: Frame) -> bool:
         request = self._protocol
-        if request.finished or request.channel is None or self._buffered_bytes() >= FULL_BYTES:
+        if (
+            request.finished
+            or request.channel is None
+            or not request.chunked  # its head has not gone yet
+            or self._buffered_bytes() >= FULL_BYTES
+        ):
             return False
-        request.handle_reply({"type": "http.response.body", "body": frame.sse, "more_body": True})
+        request.channel.write(frame.http_chunk)
         return True
 
 
@@ -147,8 +157,8 @@ _KNOWN = {
         UvicornStream,
         ("transport", "disconnected", "response_complete", "chunked_encoding"),
     ),
-    "WebSocketProtocol": (DaphneSocket, ("transport", "state", "serverSend")),
-    "WebRequest": (DaphneStream, ("channel", "finished", "handle_reply")),
+    "WebSocketProtocol": (DaphneSocket, ("transport", "state", "send_queue")),
+    "WebRequest": (DaphneStream, ("channel", "finished", "chunked")),
 }
 
 
