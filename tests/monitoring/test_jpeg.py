@@ -10,7 +10,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
@@ -86,6 +86,19 @@ def test_a_plain_jpeg_is_the_same_picture_either_way(size, subsampling):
     data = encoded(drawing(size), quality=80, subsampling=subsampling)
     assert made_in_c(data) is not None
     expect_the_same(data, worst=6 if size[0] * size[1] > 10_000 else 16)
+
+
+SIDE = st.integers(1, 40) | st.integers(290, 330) | st.integers(1, 700)
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(SIDE, SIDE, st.sampled_from(["4:4:4", "4:2:2", "4:2:0"]))
+def test_a_flat_picture_of_any_size_is_flat_to_its_edges(width, height, subsampling):
+    made = made_in_c(encoded(Image.new("RGB", (width, height), (200, 60, 90)), subsampling=subsampling))
+    assume(made is not None)  # the very long and thin
+    thumbnail = Image.open(io.BytesIO(made.thumbnail_webp)).convert("RGB")
+    for (low, high), sent in zip(thumbnail.getextrema(), (200, 60, 90), strict=True):
+        assert sent - 8 <= low <= high <= sent + 8
 
 
 @pytest.mark.parametrize(
