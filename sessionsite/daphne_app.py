@@ -1,4 +1,4 @@
-"""daphne as an installed app, with Twisted on uvloop: a tenth more pictures under the same load."""
+"""daphne as an installed app, with Twisted on uvloop, the event loop that `serve` has under uvicorn too."""
 
 from __future__ import annotations
 

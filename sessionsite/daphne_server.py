@@ -111,9 +111,9 @@ class DrainingServer(Server):
 
     async def _live(self) -> None:
         """The whole life of the server: start the application, take connections, wait, drain."""
-        for sig in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(sig, self._stop_requested)
         try:
+            for sig in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(sig, self._stop_requested)
             await self.lifespan.startup()
             factory = Connections(self)
             self.ports = [
