@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -192,6 +193,7 @@ def peer_case(name: str, server: Server, pictures: list[str]) -> Case:
 
 def measure(case: Case, folder: Path, options, results: Results, number: int) -> None:
     """One window of one case; a mismatch of counters or a refusal becomes a note."""
+    os.sync()  # what the last window left to the disk is not this one's load
     if case.server is None:
         window = in_process(case.name, folder / f"{case.name}-{number}", options)
     else:

@@ -20,7 +20,8 @@ from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor
 
-from sessionsite.network import PING_S, PONG_WITHIN_S
+from sessionsite.daphne_transport import Connection
+from sessionsite.network import BACKLOG, PING_S, PONG_WITHIN_S
 from sessionsite.stopping import DRAIN_S, GOING_AWAY, SOCKETS_S, dismiss_readers, end_in_any_case, until
 
 logger = logging.getLogger(__name__)
@@ -67,13 +68,20 @@ class Lifespan:
             raise RuntimeError(f"lifespan {what}: {answer.result().get('message', '')}")
 
 
+class Request(WebRequest):
+    """daphne keeps its requests in a dict and asks it fourteen times for each: not by functions in Python."""
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
 class Connections(HTTPFactory):
     """Leaves forms to the application, and writing requests down to `log_access`."""
 
     def buildProtocol(self, addr):
         protocol = super().buildProtocol(addr)
         # Twisted would parse forms too, on the event loop, whole in memory, and answer a broken one itself.
-        protocol.requestFactory = partial(WebRequest, parsePOSTFormSubmission=False)
+        protocol.requestFactory = partial(Request, parsePOSTFormSubmission=False)
         return protocol
 
     def log(self, request):
@@ -115,10 +123,10 @@ class DrainingServer(Server):
             for sig in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(sig, self._stop_requested)
             await self.lifespan.startup()
-            factory = Connections(self)
+            make = partial(Connection, Connections(self))
+            loop = asyncio.get_running_loop()
             self.ports = [
-                reactor.adoptStreamPort(listener.fileno(), listener.family, factory)
-                for listener in self.listeners
+                await loop.create_server(make, sock=listener, backlog=BACKLOG) for listener in self.listeners
             ]
             self.on_ready()
             await self.stop_signal.wait()
@@ -132,7 +140,7 @@ class DrainingServer(Server):
     async def drain(self) -> None:
         """No request is in flight and no socket is open, within DRAIN_S + SOCKETS_S seconds."""
         for port in self.ports:
-            port.stopListening()
+            port.close()
         for request in self._requests():
             self._make_last(request)
         await dismiss_readers()
@@ -146,7 +154,17 @@ class DrainingServer(Server):
     def create_application(self, protocol, scope):
         if self.stop_signal.is_set() and isinstance(protocol, WebRequest):
             self._make_last(protocol)
-        return super().create_application(protocol, scope)
+        queue = super().create_application(protocol, scope)
+        if queue is not None:
+            application = self.connections[protocol]["application_instance"]
+            application.add_done_callback(partial(self._forget, protocol))
+        return queue
+
+    def _forget(self, protocol: WebRequest | WebSocketProtocol, application: asyncio.Task) -> None:
+        """What was answered goes now. daphne keeps all of a second, and then says which of them failed."""
+        has_failed = application.cancelled() or application.exception() is not None
+        if not has_failed and "disconnected" in self.connections.get(protocol, ()):
+            del self.connections[protocol]
 
     @staticmethod
     def _make_last(request: WebRequest) -> None:

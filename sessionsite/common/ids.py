@@ -1,5 +1,6 @@
 """Keys shown to people: a prefix and 26 characters that sort in the order they were made."""
 
+import io
 import os
 import re
 import threading
@@ -12,6 +13,8 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32: no i, l, o, u
 BODY_CHARS = 26  # 130 bits hold 48 bits of milliseconds and 80 random bits
 RANDOM_BITS = 80
 STEP_BYTES = 5
+DRAWN_BYTES = RANDOM_BITS // 8 + STEP_BYTES
+DRAWN_AT_ONCE = 256  # asking the system lets other threads run, and the interpreter must be waited for
 CLOCK_SET_BACK_MS = 60_000
 _PAIRS = [left + right for left in ALPHABET for right in ALPHABET]
 _PYTHONS_DIGITS = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # those of int(text, 32)
@@ -21,6 +24,7 @@ _LAST_MS = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) / timedelta(millise
 
 _lock = threading.Lock()
 _last = 0
+_drawn = io.BytesIO()  # random bytes for the next keys
 
 
 class BadKey(DomainError):
@@ -36,15 +40,24 @@ def new_key(prefix: str) -> str:
     """
     global _last
     now_ms = time.time_ns() // 1_000_000
-    random = os.urandom(RANDOM_BITS // 8 + STEP_BYTES)
-    fresh = now_ms << RANDOM_BITS | int.from_bytes(random[STEP_BYTES:]) >> 1
-    step = 1 + int.from_bytes(random[:STEP_BYTES])
     with _lock:
+        random = _draw()
+        fresh = now_ms << RANDOM_BITS | int.from_bytes(random[STEP_BYTES:]) >> 1
+        step = 1 + int.from_bytes(random[:STEP_BYTES])
         if (_last >> RANDOM_BITS) - now_ms > CLOCK_SET_BACK_MS:
             _last = 0  # a wrong clock was corrected: do not date keys by the wrong one for ever
         _last = fresh if fresh > _last else _last + step
         value = _last
     return f"{prefix}_{_encode(value)}"
+
+
+def _draw() -> bytes:
+    """Random bytes for one key, each given once."""
+    global _drawn
+    if not (random := _drawn.read(DRAWN_BYTES)):
+        _drawn = io.BytesIO(os.urandom(DRAWN_AT_ONCE * DRAWN_BYTES))
+        random = _drawn.read(DRAWN_BYTES)
+    return random
 
 
 def is_key(text: object, prefix: str) -> bool:
@@ -72,8 +85,9 @@ def _decode(body: str) -> int:
 
 
 def _forget() -> None:
-    global _lock, _last
-    _lock, _last = threading.Lock(), 0  # a forked child must not continue the parent's row
+    global _lock, _last, _drawn
+    # A forked child must not continue the parent's row.
+    _lock, _last, _drawn = threading.Lock(), 0, io.BytesIO()
 
 
 os.register_at_fork(after_in_child=_forget)

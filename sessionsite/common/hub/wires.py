@@ -7,15 +7,12 @@ transport. These are private parts of uvicorn and daphne, so they are detected; 
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Any, Protocol
 
 from sessionsite.common.hub.frames import Frame
 
 FULL_BYTES = 64 * 1024  # a write buffer over this is slow: frames gather in the outbox, where they fold
-LOW_BYTES = 16 * 1024
-POLL_S = (0.001, 0.05)  # pauses between two looks at a full buffer, where the server does not tell of it
 
 
 class Wire(Protocol):
@@ -95,59 +92,61 @@ class UvicornStream(_UvicornWire):
 
 
 class _DaphneWire:
-    """daphne's `send` never waits: the buffer below it is watched here."""
+    """daphne's `send` never waits, but its connection says when there is room (daphne_transport.py)."""
 
-    form = None
+    transport: Any
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
 
-    @property
-    def transport(self) -> Any:
-        return self._protocol.transport
-
-    def _buffered_bytes(self) -> int:
-        transport = self.transport
-        return len(transport.dataBuffer) + transport._tempDataLen
-
     async def writable(self) -> None:
-        pause_s, longest_s = POLL_S  # a quick reader has taken it all in a millisecond
-        while self._buffered_bytes() > LOW_BYTES:
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, longest_s)
+        await self.transport.drained()
 
     def abort(self) -> None:
         self.transport.abortConnection()
 
 
 class DaphneSocket(_DaphneWire):
+    form = "websocket_bytes"
+
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol)
+        self.transport = protocol.transport
+
     def write(self, frame: Frame) -> bool:
-        protocol = self._protocol
+        protocol, transport = self._protocol, self.transport
         if (
             protocol.state != protocol.STATE_OPEN
             or protocol.send_queue  # autobahn's own, which is not to be overtaken
-            or self._buffered_bytes() >= FULL_BYTES
+            or transport.is_closing()
+            or transport.get_write_buffer_size() >= FULL_BYTES
         ):
             return False
-        protocol.transport.write(frame.websocket_bytes)
+        transport.write(frame.websocket_bytes)
         return True
 
 
 class DaphneStream(_DaphneWire):
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol)
+        # The request forgets its channel when it ends, and has none when its client has left by now.
+        self.transport = getattr(protocol.channel, "transport", None)
+
     @property
-    def transport(self) -> Any:
-        return self._protocol.channel.transport
+    def form(self) -> str | None:
+        """None while the answer has no head, which says that there are chunks."""
+        return "http_chunk" if self._protocol.chunked else None
 
     def write(self, frame: Frame) -> bool:
-        request = self._protocol
+        request, transport = self._protocol, self.transport
         if (
             request.finished
-            or request.channel is None
-            or not request.chunked  # its head has not gone yet
-            or self._buffered_bytes() >= FULL_BYTES
+            or not request.chunked
+            or transport.is_closing()
+            or transport.get_write_buffer_size() >= FULL_BYTES
         ):
             return False
-        request.channel.write(frame.http_chunk)
+        transport.write(frame.http_chunk)
         return True
 
 
@@ -158,7 +157,7 @@ _KNOWN = {
         ("transport", "disconnected", "response_complete", "chunked_encoding"),
     ),
     "WebSocketProtocol": (DaphneSocket, ("transport", "state", "send_queue")),
-    "WebRequest": (DaphneStream, ("channel", "finished", "chunked")),
+    "Request": (DaphneStream, ("channel", "finished", "chunked")),
 }
 
 
@@ -175,11 +174,5 @@ def wire_of(send: Any) -> Wire | None:
 
 
 def _can_be_watched(wire: Any) -> bool:
-    try:
-        if isinstance(wire, _DaphneWire):
-            wire._buffered_bytes()
-        else:
-            wire.transport.get_write_buffer_size()
-    except AttributeError:
-        return False
-    return True
+    """Not where daphne's own command runs it, on Twisted's transports."""
+    return hasattr(wire.transport, "get_write_buffer_size")
