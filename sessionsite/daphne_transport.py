@@ -90,13 +90,8 @@ class Connection(asyncio.Protocol):
         return self._host
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        self._set_option(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
-
-    def _set_option(self, level: int, name: int, enabled: bool) -> None:
-        self._transport.get_extra_info("socket").setsockopt(level, name, int(enabled))
+        wire = self._transport.get_extra_info("socket")
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
 
     def registerProducer(self, producer, streaming: bool) -> None:
         """`producer` is told to pause while the write buffer is full."""
