@@ -15,6 +15,8 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+GONE = ("", 0)  # the address of who left before it was asked for
+
 
 @implementer(interfaces.ITCPTransport, interfaces.IPushProducer, interfaces.IConsumer)
 class Connection(asyncio.Protocol):
@@ -41,7 +43,7 @@ class Connection(asyncio.Protocol):
         self.is_closing, self.get_write_buffer_size = transport.is_closing, transport.get_write_buffer_size
         is_v6 = transport.get_extra_info("socket").family == socket.AF_INET6
         kind = address.IPv6Address if is_v6 else address.IPv4Address
-        self._peer = kind("TCP", *transport.get_extra_info("peername"))
+        self._peer = kind("TCP", *(transport.get_extra_info("peername") or GONE))
         self._host = kind("TCP", *transport.get_extra_info("sockname"))
         self.protocol = self._factory.buildProtocol(self._peer)
         self.protocol.makeConnection(self)

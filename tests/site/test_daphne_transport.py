@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 
+from sessionsite.daphne_server import Connections
 from sessionsite.daphne_transport import Connection
 from tests.site.daphne_here import daphne_here
 from tests.waiting import PATIENCE_S, until
@@ -135,3 +137,33 @@ async def test_who_waits_for_room_in_a_connection_is_told_when_there_is(served, 
     waiting = asyncio.create_task(site.connection.drained())
     await answer(reader)
     await asyncio.wait_for(waiting, PATIENCE_S)
+
+
+class LeftAtOnce(asyncio.Transport):
+    """A connection whose client had gone before anybody asked who it was."""
+
+    def __init__(self) -> None:
+        super().__init__({"socket": socket.socket(), "peername": None, "sockname": ("127.0.0.1", 1)})
+        self.is_closed = False
+
+    def write(self, data: bytes) -> None:
+        raise AssertionError("nobody is there")
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+async def test_a_client_that_left_before_it_was_looked_at_is_no_error(site):
+    async with daphne_here(site) as (_, server):
+        connection, wire = Connection(Connections(server)), LeftAtOnce()
+        connection.connection_made(wire)
+        wire.close()
+        connection.connection_lost(ConnectionResetError("gone"))
+        assert not server.connections
+    wire.get_extra_info("socket").close()
