@@ -123,11 +123,7 @@ class DrainingServer(Server):
             for sig in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(sig, self._stop_requested)
             await self.lifespan.startup()
-            make = partial(Connection, Connections(self))
-            loop = asyncio.get_running_loop()
-            self.ports = [
-                await loop.create_server(make, sock=listener, backlog=BACKLOG) for listener in self.listeners
-            ]
+            self.ports = [await self.listen(listener) for listener in self.listeners]
             self.on_ready()
             await self.stop_signal.wait()
             await self.drain()
@@ -136,6 +132,11 @@ class DrainingServer(Server):
             logger.exception("the server ends")
         finally:
             reactor.stop()
+
+    async def listen(self, listener: socket.socket) -> asyncio.Server:
+        """Connections are taken from `listener` until the returned server is closed."""
+        make = partial(Connection, Connections(self))
+        return await asyncio.get_running_loop().create_server(make, sock=listener, backlog=BACKLOG)
 
     async def drain(self) -> None:
         """No request is in flight and no socket is open, within DRAIN_S + SOCKETS_S seconds."""
@@ -161,7 +162,7 @@ class DrainingServer(Server):
         return queue
 
     def _forget(self, protocol: WebRequest | WebSocketProtocol, application: asyncio.Task) -> None:
-        """What was answered goes now. daphne keeps all of a second, and then says which of them failed."""
+        """What was answered goes at once. What failed stays until daphne has logged it, once a second."""
         has_failed = application.cancelled() or application.exception() is not None
         if not has_failed and "disconnected" in self.connections.get(protocol, ()):
             del self.connections[protocol]

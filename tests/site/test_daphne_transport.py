@@ -78,8 +78,11 @@ async def test_a_body_that_comes_in_pieces_arrives_whole(served):
 
 async def test_requests_sent_at_once_are_answered_in_order(served):
     reader, writer, _ = served
-    writer.write(b"".join(request(body=b"number %d" % number) for number in range(20)))
-    assert [(await answer(reader))[1] for _ in range(20)] == [b"number %d" % number for number in range(20)]
+    bodies = [
+        b"number %d" % number + bytes(50_000) for number in range(20)
+    ]  # Twisted stops reading meanwhile
+    writer.write(b"".join(request(body=body) for body in bodies))
+    assert [(await answer(reader))[1] for _ in bodies] == bodies
 
 
 async def test_a_large_answer_reaches_a_client_that_reads_late(served):

@@ -15,6 +15,10 @@ from sessionsite.common.hub.frames import Frame
 FULL_BYTES = 64 * 1024  # a write buffer over this is slow: frames gather in the outbox, where they fold
 
 
+def _takes_more(transport: Any) -> bool:
+    return not transport.is_closing() and transport.get_write_buffer_size() < FULL_BYTES
+
+
 class Wire(Protocol):
     form: str | None  # the part of a frame that `write` hands to `transport`; None: it does more than that
     transport: Any
@@ -55,12 +59,7 @@ class UvicornSocket(_UvicornWire):
 
     def write(self, frame: Frame) -> bool:
         protocol, transport = self._protocol, self.transport
-        if (
-            protocol.close_sent
-            or protocol.disconnected
-            or transport.is_closing()
-            or transport.get_write_buffer_size() >= FULL_BYTES
-        ):
+        if protocol.close_sent or protocol.disconnected or not _takes_more(transport):
             return False
         transport.write(frame.websocket_bytes)
         return True
@@ -83,8 +82,7 @@ class UvicornStream(_UvicornWire):
             cycle.disconnected
             or cycle.response_complete
             or not cycle.chunked_encoding
-            or transport.is_closing()
-            or transport.get_write_buffer_size() >= FULL_BYTES
+            or not _takes_more(transport)
         ):
             return False
         transport.write(frame.http_chunk)
@@ -118,8 +116,7 @@ class DaphneSocket(_DaphneWire):
         if (
             protocol.state != protocol.STATE_OPEN
             or protocol.send_queue  # autobahn's own, which is not to be overtaken
-            or transport.is_closing()
-            or transport.get_write_buffer_size() >= FULL_BYTES
+            or not _takes_more(transport)
         ):
             return False
         transport.write(frame.websocket_bytes)
@@ -139,12 +136,7 @@ class DaphneStream(_DaphneWire):
 
     def write(self, frame: Frame) -> bool:
         request, transport = self._protocol, self.transport
-        if (
-            request.finished
-            or not request.chunked
-            or transport.is_closing()
-            or transport.get_write_buffer_size() >= FULL_BYTES
-        ):
+        if request.finished or not request.chunked or not _takes_more(transport):
             return False
         transport.write(frame.http_chunk)
         return True
