@@ -6,6 +6,7 @@ stream. The original bytes are never changed. Of a file with several pictures th
 
 import binascii
 import contextlib
+import hashlib
 import io
 import math
 import re
@@ -77,6 +78,7 @@ class Picture:
     """What is known of a whole picture. width, height: as displayed, EXIF orientation honoured.
 
     format: JPEG, PNG, WEBP, TIFF, BMP or GIF. The thumbnail has at most 300 px on its long side.
+    sha256: of the bytes as they came, in hexadecimal digits.
     """
 
     format: str
@@ -84,6 +86,7 @@ class Picture:
     height: int
     size_bytes: int
     thumbnail_webp: bytes
+    sha256: str
 
 
 def inspect(data: bytes) -> Picture:
@@ -92,7 +95,8 @@ def inspect(data: bytes) -> Picture:
     if not data:
         raise NotAPicture("the picture is empty")
     if (whole := _plain_jpeg(data)) is not None:
-        return Picture("JPEG", whole.width, whole.height, len(data), whole.thumbnail_webp)
+        digest = whole.sha256 or sha256_of(data)
+        return Picture("JPEG", whole.width, whole.height, len(data), whole.thumbnail_webp, digest)
     with _refusing():
         image = _open(data)
         _check_pixels(*image.size)
@@ -111,6 +115,11 @@ def _plain_jpeg(data: bytes) -> jpeg.Whole | None:
         quality=THUMBNAIL_QUALITY,
         method=THUMBNAIL_METHOD,
     )
+
+
+def sha256_of(data: bytes) -> str:
+    """In hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def check_size_bytes(size_bytes: int) -> None:
@@ -189,7 +198,8 @@ def _decode(image: Image.Image, data: bytes) -> Picture:
         width, height = image.size  # Pillow turns a TIFF itself
     elif orientation in _ORIENTATIONS_ON_THE_SIDE:
         width, height = height, width
-    return Picture(picture_format, width, height, len(data), _thumbnail(image, orientation))
+    thumbnail = _thumbnail(image, orientation)
+    return Picture(picture_format, width, height, len(data), thumbnail, sha256_of(data))
 
 
 def _fitting(width: int, height: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@
 #define NO_REPLACE 1 /* RENAME_NOREPLACE of linux/fs.h */
 
 /* sessionsite/common/native.py takes no library of another number. */
-const int interface = 1;
+const int interface = 2;
 
 static int write_whole(int fd, const char *data, size_t left)
 {

@@ -1,5 +1,5 @@
-/* A JPEG decoded to its end and its thumbnail encoded as WebP, in one call during which the interpreter serves
- * others.
+/* A JPEG decoded to its end, its thumbnail encoded as WebP and its bytes hashed, in one call during which the
+ * interpreter serves others.
  *
  * Takes the plain JPEG of a camera and nothing else. At the first oddity, a mere warning of libjpeg included, it
  * returns 0 and has done nothing: then monitoring/imaging.py looks at the picture with Pillow, and what that
@@ -42,7 +42,10 @@
 #define SOF_BYTES 17  /* for three components */
 
 /* sessionsite/common/native.py takes no library of another number. */
-const int interface = 1;
+const int interface = 2;
+
+/* SHA256 of OpenSSL, which Python has loaded: NULL is its failure. */
+typedef uint8_t *hash_function(const uint8_t *data, size_t size, uint8_t *digest);
 
 struct wish {
     int longest_px;
@@ -303,10 +306,12 @@ static int may_be_decoded(struct size whole, const struct wish *wish)
 }
 
 /* The picture, of `*width` x `*height`, is whole and `room` holds its thumbnail, whose long side has at most
- * `longest_px`: returns its size in bytes. 0: it is for Pillow to say. Any number of threads may call it.
+ * `longest_px`: returns its size in bytes. `digest` has room for what `hash` writes; a `hash` of NULL writes
+ * nothing. 0: it is for Pillow to say. Any number of threads may call it.
  */
 size_t jpeg_thumbnail(const uint8_t *data, size_t size, int longest_px, long max_pixels, float quality, int method,
-                      uint8_t *room, size_t room_bytes, int *width, int *height)
+                      uint8_t *room, size_t room_bytes, int *width, int *height, hash_function *hash,
+                      uint8_t *digest)
 {
     struct wish wish = {longest_px, max_pixels, quality, method};
     struct pixels pixels = {0};
@@ -316,6 +321,8 @@ size_t jpeg_thumbnail(const uint8_t *data, size_t size, int longest_px, long max
     if (size <= ULONG_MAX && has_plain_header(data, size, &whole) && may_be_decoded(whole, &wish) &&
         decode_or_leave(data, size, whole, &wish, &pixels))
         made = encode(&pixels, &wish, room, room_bytes);
+    if (made > 0 && hash != NULL && hash(data, size, digest) == NULL)
+        made = 0;
     for (int i = 0; i < PLANES; i++)
         free(pixels.planes[i].bytes);
     *width = whole.width;

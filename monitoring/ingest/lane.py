@@ -26,7 +26,8 @@ from sessionsite.common.errors import Busy
 from sessionsite.common.files import survives_power_cut
 from sessionsite.common.group_commit import Answer
 from sessionsite.common.remember import Remembered
-from sessionsite.common.threads import pool
+from sessionsite.common.scheduling import stay_behind
+from sessionsite.common.threads import Workers, workers
 
 logger = logging.getLogger(__name__)
 
@@ -125,20 +126,29 @@ class PictureLane:
     async def add(self, wire: Wire, upload: Upload, entry: Entry) -> Added:
         """The picture is kept, durably. Raises what the wire and the rule refuse."""
         answer = Answer.here()
-        pool("decode", DECODE_THREADS).submit(self._prepare, wire, upload, entry, answer)
+        # All threads start here: a decode thread would start the others as far behind as it is itself.
+        self._writer.start()
+        disks = workers("disk", DISK_THREADS) if survives_power_cut() else None
+        decoders = workers("decode", DECODE_THREADS, stay_behind)
+        decoders.submit(self._prepare, wire, upload, entry, answer, disks)
         return await answer.future
 
-    def _prepare(self, wire: Wire, upload: Upload, entry: Entry, answer: Answer) -> None:
-        """In a decode thread: from bytes to the writer's queue, or to the answer that it got before."""
+    def _prepare(
+        self, wire: Wire, upload: Upload, entry: Entry, answer: Answer, disks: Workers | None
+    ) -> None:
+        """In a decode thread: from bytes to the writer's queue, or to the answer that it got before.
+
+        disks: where files are written; None: here.
+        """
         try:
             new = wire.read(upload, entry)
             checked = images.check_or_recall(new, is_running=entry.is_running, recall=_first_answer)
             if isinstance(checked, Added):
                 answer.give(checked)
                 return
-            if survives_power_cut():
+            if disks is not None:
                 # A sync waits for the disk: it must not hold up a thread that could decode.
-                pool("disk", DISK_THREADS).submit(self._write, checked, answer)
+                disks.submit(self._write, checked, answer)
                 return
         except Exception as error:
             answer.give(error)

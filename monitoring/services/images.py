@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,6 @@ from sessionsite.common.files import inflight, media_paths, safe_name
 from sessionsite.common.ids import new_key
 
 NAME_MAX, KEY_MAX, DATASET_KEY_MAX = 255, 200, 100
-SHORT_BYTES, PIECE_BYTES = 256 * 1024, 2047  # hashlib lets others run from 2,048 bytes on
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp", "GIF": "gif"}
 
 
@@ -124,7 +122,7 @@ def first_answer(new: NewImage) -> Added | None:
         session_id=session.pk if session else monitor.current_session_id,
         idempotency_key=new.idempotency_key,
         taken_at=new.taken_at,
-        sha256=_sha256(new.data),
+        sha256=imaging.sha256_of(new.data),
     )
     if known is None and session is None:
         raise NotStarted("not started", monitor=monitor.slug)
@@ -196,20 +194,10 @@ def columns_of(slug: str, key: str, data: bytes, picture: imaging.Picture) -> di
         "thumbnail_path": thumbnail_path,
         "format": picture.format,
         "size_bytes": len(data) + len(picture.thumbnail_webp),
-        "sha256": _sha256(data),
+        "sha256": picture.sha256,
         "width": picture.width,
         "height": picture.height,
     }
-
-
-def _sha256(data: bytes) -> str:
-    """In hexadecimal digits. What takes no longer than a wait for the interpreter does not let go of it."""
-    if len(data) > SHORT_BYTES:
-        return hashlib.sha256(data).hexdigest()
-    digest, pieces = hashlib.sha256(), memoryview(data)
-    for start in range(0, len(data), PIECE_BYTES):
-        digest.update(pieces[start : start + PIECE_BYTES])
-    return digest.hexdigest()
 
 
 def _check_words(new: NewImage) -> str:

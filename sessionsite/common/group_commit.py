@@ -70,6 +70,18 @@ class GroupCommit(Generic[Item]):
         self._is_idle = False  # the thread waits for a first job, however long it takes
         self._thread: threading.Thread | None = None
 
+    def start(self) -> None:
+        """The thread runs. Else the first item starts it, with the priority of the thread that puts it."""
+        if self._thread is None:
+            with self._changed:
+                self._start()
+
+    def _start(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
+
     def put(self, item: Item, answer: Answer) -> None:
         """Thread-safe; the answer is given after the commit."""
         with self._changed:
@@ -79,10 +91,7 @@ class GroupCommit(Generic[Item]):
             # Not for each job: a thread woken in vain takes the interpreter from those who bring more.
             if self._is_idle or self._is_enough():
                 self._changed.notify()
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                thread.start()
-                self._thread = thread
+            self._start()
 
     def _is_enough(self) -> bool:
         return len(self._jobs) >= BATCH_MAX or 2 * len(self._jobs) >= self._coming()

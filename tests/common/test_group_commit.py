@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from types import SimpleNamespace
 
@@ -66,6 +67,19 @@ async def test_one_is_committed_when_those_who_were_coming_do_not_arrive(committ
     committing.coming = 100
     assert await committing.add(1) == 2
     assert await committing.add(2) == 4
+
+
+async def test_its_thread_has_the_priority_of_who_started_it(committing):
+    def put_from_further_behind(answer: Answer) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), own + 1)
+        committing.writer.put(1, answer)
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    committing.writer.start()
+    answer = Answer.here()
+    threading.Thread(target=put_from_further_behind, args=(answer,)).start()
+    assert await asyncio.wait_for(answer.future, 10) == 2
+    assert os.getpriority(os.PRIO_PROCESS, committing.writer._thread.native_id) == own
 
 
 async def test_what_comes_during_a_commit_is_the_next_batch_up_to_its_limit(committing):

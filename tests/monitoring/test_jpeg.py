@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import io
 import random
 from collections.abc import Callable
@@ -191,6 +193,24 @@ def test_threads_do_not_disturb_each_other():
     with ThreadPoolExecutor(8) as pool:
         for _ in range(5):
             assert list(pool.map(made_in_c, pictures)) == alone
+
+
+@pytest.mark.parametrize("is_reached", [True, False])
+def test_the_hash_is_that_of_the_bytes_whether_openssl_is_reached_or_not(is_reached):
+    data = encoded(drawing())
+    with patch.object(jpeg, "_sha256", jpeg._sha256 if is_reached else lambda: None):
+        assert (made_in_c(data).sha256 is not None) == is_reached
+        assert inspect(data).sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_hash_that_fails_leaves_the_picture_to_pillow():
+    fails = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)(
+        lambda *_: None
+    )
+    data = encoded(drawing())
+    with patch.object(jpeg, "_sha256", lambda: ctypes.cast(fails, ctypes.c_void_p)):
+        assert made_in_c(data) is None
+        assert inspect(data).sha256 == hashlib.sha256(data).hexdigest()
 
 
 def test_without_the_helper_pillow_does_it(settings):

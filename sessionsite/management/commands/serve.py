@@ -12,6 +12,7 @@ from django.db import connections
 from sessionsite.accounts.services import FIRST_PASSWORD
 from sessionsite.checks import TAG
 from sessionsite.common.loops import register_loop
+from sessionsite.common.scheduling import take_short_turns
 from sessionsite.demo import demo_cameras, prepare_demo
 from sessionsite.network import allow_hosts_of, host_in_url, is_wildcard, machine_addresses, open_listener
 from sessionsite.startup import keep_for_good, prepare
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         application = getattr(importlib.import_module(module), name)
         runner = importlib.import_module(SERVERS[server])
         keep_for_good()
+        take_short_turns()
         runner.run(application, listeners, on_ready)
 
     def follow_addresses(self, host: str, port: int) -> None:
