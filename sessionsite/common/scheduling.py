@@ -13,11 +13,14 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import struct
 
 SHORT_NS, LONG_NS = 100_000, 10_000_000  # the kernel takes 0.1 to 100 ms
 BEHIND = 10  # steps of nice; they count among the threads of one cgroup or login only
 NICE_MAX = 19
+FIRST_KERNEL = (6, 12)  # that lets a thread choose its turns; a lower priority alone gains nothing
+_KERNEL = tuple(int(number) for number in re.findall(r"\d+", platform.release())[:2])
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}.get(platform.machine())  # the number of the system call
 _ATTRIBUTES = struct.Struct("=IIQiIQQQ")  # struct sched_attr of linux/sched/types.h, its first 48 bytes
 
@@ -33,8 +36,9 @@ def stay_behind() -> None:
 
 
 def _set(turn_ns: int, *, behind: int = 0) -> None:
-    # A policy that an administrator gave this process is not touched.
-    if _SCHED_SETATTR is None or platform.system() != "Linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
+    if _SCHED_SETATTR is None or platform.system() != "Linux" or _KERNEL < FIRST_KERNEL:
+        return
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:  # an administrator gave this process another policy
         return
     nice = min(os.getpriority(os.PRIO_PROCESS, 0) + behind, NICE_MAX)
     wanted = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, turn_ns, 0, 0)

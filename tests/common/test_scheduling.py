@@ -16,9 +16,8 @@ from sessionsite.common import scheduling
 from sessionsite.common.scheduling import BEHIND, LONG_NS, NICE_MAX, SHORT_NS, stay_behind, take_short_turns
 
 SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}.get(platform.machine())
-KERNEL = tuple(int(part) for part in platform.release().split(".")[:2])
 pytestmark = pytest.mark.skipif(
-    platform.system() != "Linux" or SCHED_GETATTR is None or KERNEL < (6, 12),
+    platform.system() != "Linux" or SCHED_GETATTR is None or scheduling._KERNEL < scheduling.FIRST_KERNEL,
     reason="this system has no turns of a chosen length",
 )
 
@@ -67,6 +66,8 @@ def test_the_policy_of_an_administrator_is_left_alone():
 
 
 @pytest.mark.parametrize("change", [take_short_turns, stay_behind])
-def test_where_the_number_of_the_call_is_not_known_nothing_changes(change, monkeypatch):
-    monkeypatch.setattr(scheduling, "_SCHED_SETATTR", None)
+@pytest.mark.parametrize("missing", [{"_SCHED_SETATTR": None}, {"_KERNEL": (6, 1)}], ids=str)
+def test_where_a_thread_cannot_choose_its_turns_nothing_changes(change, missing, monkeypatch):
+    for name, value in missing.items():
+        monkeypatch.setattr(scheduling, name, value)
     assert in_a_thread(change, attributes) == in_a_thread(attributes)
