@@ -52,9 +52,10 @@ def _adapted(moment: datetime):
 def insert_images(rows: Sequence[ImageRow]) -> dict[str, int]:
     """Insert what is new; returns key -> pk of the rows really inserted. A repeat is left out, no error."""
     first, end = _TIMES
+    adapted = connection.ops.adapt_datetimefield_value  # each way to `connection` asks which thread this is
     values: list[object] = []
     for row in rows:
-        values += (*row[:first], *map(_adapted, row[first:end]), *row[end:])
+        values += (*row[:first], *map(adapted, row[first:end]), *row[end:])
     with connection.cursor() as cursor:
         cursor.execute(_insert_statement(len(rows)), values)
         return dict(cursor.fetchall())
