@@ -47,4 +47,4 @@ def _library(name: str) -> ctypes.CDLL | None:
 
 def texts(values: Sequence[str | os.PathLike | bytes]) -> ctypes.Array:
     """The values as an array of pointers, which keeps their bytes. A path must hold no zero byte."""
-    return (ctypes.c_char_p * len(values))(*(os.fsencode(value) for value in values))
+    return (ctypes.c_char_p * len(values))(*map(os.fsencode, values))
