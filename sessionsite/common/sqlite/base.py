@@ -1,4 +1,7 @@
-"""The backend: every outermost transaction (all of them IMMEDIATE) passes this process's gate."""
+"""The backend: every outermost transaction (all of them IMMEDIATE) passes this process's gate.
+
+Its cursors put a statement into SQLite's words once, not at every call.
+"""
 
 from functools import lru_cache
 
