@@ -1,6 +1,7 @@
 """Statements reach SQLite as Django would send them, and are put into its words once."""
 
 import re
+import secrets
 
 import pytest
 from django.db import connection
@@ -33,14 +34,20 @@ def searches(monkeypatch):
     return pattern
 
 
+@pytest.fixture
+def unseen():
+    """A comment that makes a statement one that this process has not seen."""
+    return f"/* {secrets.token_hex(8)} */"
+
+
 def rows(statement, values):
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall()
 
 
-def test_a_statement_is_searched_once_and_takes_other_values_each_time(searches):
-    statement = "SELECT %s, %s AS searched_once"
+def test_a_statement_is_searched_once_and_takes_other_values_each_time(searches, unseen):
+    statement = f"SELECT %s, %s {unseen}"
     assert rows(statement, [1, "a"]) == [(1, "a")]
     assert rows(statement, [2, "%s"]) == [(2, "%s")]
     assert searches.searches == 1
@@ -57,11 +64,12 @@ def test_values_may_have_names():
         assert rows("SELECT %(b)s, %(a)s", {"a": number, "b": "x"}) == [("x", number)]
 
 
-def test_many_rows_go_by_one_statement(searches):
+def test_many_rows_go_by_one_statement(searches, unseen):
+    insert = f"INSERT INTO many_rows VALUES (%s) {unseen}"
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE many_rows (number INTEGER)")
-        cursor.executemany("INSERT INTO many_rows VALUES (%s)", iter([[1], [2]]))
-        cursor.executemany("INSERT INTO many_rows VALUES (%s)", [[3]])
+        cursor.executemany(insert, iter([[1], [2]]))
+        cursor.executemany(insert, [[3]])
         assert cursor.execute("SELECT sum(number) FROM many_rows").fetchone() == (6,)
         cursor.execute("DROP TABLE many_rows")
     assert searches.searches == 1

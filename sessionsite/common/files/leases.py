@@ -168,7 +168,7 @@ def _place_in_one_call(batches: list[Batch]) -> set[str]:
     moved = left = move_many(moves)
     for batch in batches:
         left -= batch._note_placed(left)
-    return {target.rpartition("/")[0] for _, target in moves[:moved]}
+    return {os.path.dirname(target) for _, target in moves[:moved]}
 
 
 def _rename(temporary: str, target: str) -> set[str]:

@@ -10,7 +10,7 @@ from django.db.utils import OperationalError
 
 from sessionsite.common.sqlite.gate import Gate, gate_of
 
-LONG_STATEMENT = 20_000  # characters; such are made for one call with many values, and not kept
+LONG_STATEMENT = 8000  # characters, more than a batch of pictures takes; longer ones are seldom, and not kept
 
 
 @lru_cache(maxsize=512)
